@@ -1,0 +1,1 @@
+"""What Switchboard knows about customers, cases and messages: pure values and pure functions."""

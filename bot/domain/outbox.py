@@ -1,0 +1,59 @@
+"""What is to be sent: a row names a message or a card, its order and its rate."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+from msgspec import Struct
+
+from bot.domain.messages import MessageState, Role
+
+
+class Destination(StrEnum):
+    CHANNEL = "channel"  # to the customer
+    DESK = "desk"  # to the agents
+
+
+class Posting(StrEnum):
+    """What a row puts on its destination; the content is read when it is sent, so a row holds no text."""
+
+    MESSAGE = "message"
+    CARD = "card"  # the one card of a case: posted once, then updated in place
+    THREAD = "thread"  # a message under its card
+
+
+WAITING = (MessageState.QUEUED, MessageState.DEFERRED)
+UNSENT = (MessageState.QUEUED, MessageState.DEFERRED, MessageState.SENDING)
+
+
+class OutboxRow(Struct, frozen=True, kw_only=True):
+    id: str
+    seq: int = 0  # the order key's sequence, given by the store
+    destination: Destination
+    posting: Posting = Posting.MESSAGE
+    channel: str = ""  # or the desk's name
+    account: str = ""
+    case: str
+    customer: str
+    message: str = ""
+    role: Role | None = None
+    by_agent: bool = False  # a person's words are never sent twice on a guess
+    order_key: str  # chat or thread: strictly in order
+    rate_key: str
+    urgent: bool = False
+    state: MessageState = MessageState.QUEUED
+    attempts: int = 0
+    parts_sent: int = 0
+    receipts: tuple[str, ...] = ()  # the platform's ids, one per part
+    not_before: datetime
+    created_at: datetime
+    reason: str = ""
+    version: int = 0
+
+
+class Receipt(Struct, frozen=True, kw_only=True):
+    """The platform accepted it; `external_id` is its name for the message."""
+
+    external_id: str
+    state: MessageState = MessageState.SENT

@@ -1,0 +1,432 @@
+"""What the core needs from the outside, as small roles; adapters fulfil them, `bootstrap` picks the adapters."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
+
+from msgspec import Struct, field
+
+from bot.domain.cases import Agent, Case
+from bot.domain.journal import Entry
+from bot.domain.messages import Attachment, Inbound, Message
+from bot.domain.outbox import Receipt
+from bot.domain.understanding import Context, Understanding
+
+T = TypeVar("T", bound=Struct)
+
+Clock = Callable[[], datetime]  # aware, UTC
+NewId = Callable[[], str]  # unique, sorted by time
+
+
+# ── Store: a transaction is data ────────────────────────────────────────────────────────────────
+
+
+class Insert(Struct, frozen=True, kw_only=True):
+    """A new record; a record that breaks a unique constraint makes the whole unit a `Duplicate`.
+
+    With `scope`, the store gives the record the scope's next sequence (1, 2, 3…) as its `seq`.
+    """
+
+    record: Struct
+    scope: str = ""
+
+
+class Update(Struct, frozen=True, kw_only=True):
+    """A new value of a record whose stored version must still be `record.version`; the store counts it up."""
+
+    record: Struct
+
+
+class Delete(Struct, frozen=True, kw_only=True):
+    kind: type[Struct]
+    id: str
+
+
+class Add(Struct, frozen=True, kw_only=True):
+    """Count something up: `counter` is a name like "duplicate:webchat"."""
+
+    counter: str
+    by: int = 1
+
+
+class Expect(Struct, frozen=True, kw_only=True):
+    """A guard: the record is still at this version."""
+
+    kind: type[Struct]
+    id: str
+    version: int
+
+
+Write = Insert | Update | Delete | Add
+
+
+class Changes(Struct, frozen=True, kw_only=True):
+    """One unit: all of it is written, or none."""
+
+    writes: tuple[Write, ...]
+    guards: tuple[Expect, ...] = ()
+
+
+class Applied(Struct, frozen=True, kw_only=True):
+    sequences: tuple[int, ...] = ()  # of the inserts with a scope, in their order
+
+
+class Conflict(Struct, frozen=True, kw_only=True):
+    """A version had moved on; read again and decide again."""
+
+    kind: type[Struct]
+    id: str
+
+
+class Duplicate(Struct, frozen=True, kw_only=True):
+    """A unique constraint was met: this record (or its twin) is there already."""
+
+    kind: type[Struct]
+    id: str
+
+
+Outcome = Applied | Conflict | Duplicate
+
+
+class Query(Struct, Generic[T], frozen=True, kw_only=True):
+    """Which records, in which order; only the fields named in `bot.domain.schema` can be asked for.
+
+    `equals` compares with a value, or with any of a tuple of values (None asks for "not set").
+    `until` is field ≤ value, `after` is field > value. `order` is a field, with "-" in front for descending.
+    """
+
+    kind: type[T]
+    equals: Mapping[str, Any] = field(default_factory=dict)
+    until: Mapping[str, Any] = field(default_factory=dict)
+    after: Mapping[str, Any] = field(default_factory=dict)
+    order: str = ""
+    limit: int = 100
+
+
+class Store(Protocol):
+    """The truth. Every method raises `StoreUnavailable` when the database cannot be reached."""
+
+    async def apply(self, changes: Changes) -> Outcome: ...
+    async def get(self, kind: type[T], id: str) -> T | None: ...
+    async def find(self, query: Query[T]) -> list[T]: ...
+    async def count(self, query: Query[Any]) -> int: ...
+    async def counters(self, prefix: str) -> dict[str, int]: ...
+    async def number(self) -> int:
+        """The next case number; there may be gaps, there is no transaction."""
+
+    async def close(self) -> None: ...
+
+
+class Commit(Protocol):
+    """Apply changes, then wake whoever they concern (lanes, senders, streams)."""
+
+    async def __call__(self, changes: Changes) -> Outcome: ...
+
+
+# ── Queue: a hint, never the truth ──────────────────────────────────────────────────────────────
+
+
+class Work(StrEnum):
+    LANE = "lane"  # a customer's events
+    SEND = "send"  # an order key of the outbox
+
+
+class Held(Struct, frozen=True, kw_only=True):
+    """A key under a lease: nobody else gets it until `done`, or until the lease has run out."""
+
+    work: Work
+    key: str
+    token: str
+
+
+class Queue(Protocol):
+    async def wake(
+        self, work: Work, key: str, *, urgent: bool = False, delay: timedelta = timedelta()
+    ) -> None:
+        """This key has work (after `delay`). Waking a key twice is waking it once; waking a held key hands it
+        out again after `done`.
+        """
+
+    async def take(self, work: Work) -> Held:
+        """Wait for a key that has work, urgent ones first, and hold it."""
+
+    async def extend(self, held: Held) -> bool:
+        """Keep the lease; False when it was lost."""
+
+    async def done(self, held: Held) -> None: ...
+
+    async def close(self) -> None: ...
+
+
+class Broadcast(Protocol):
+    """Tell whoever listens right now, in every process; nothing is kept."""
+
+    async def publish(self, topic: str, data: bytes) -> None: ...
+    def subscribe(self, topic: str) -> AbstractAsyncContextManager[AsyncIterator[bytes]]: ...
+
+
+# ── Channels and desks ──────────────────────────────────────────────────────────────────────────
+
+
+class Request(Struct, frozen=True, kw_only=True):
+    """An HTTP request as far as a connector may see it."""
+
+    method: str
+    path: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]  # names in lower case
+    body: bytes
+
+
+class Response(Struct, frozen=True, kw_only=True):
+    body: bytes = b""
+    content_type: str = "text/plain"
+
+
+class Rate(Struct, frozen=True, kw_only=True):
+    """At most `per_second` under `key`, with `burst` at once."""
+
+    key: str
+    per_second: float
+    burst: int = 1
+
+
+class Capabilities(Struct, frozen=True, kw_only=True):
+    text_limit: int = 4000  # characters of one message
+    buttons: int = 0  # how many one message can carry
+    files: bool = False
+    edits: bool = False
+    deletes: bool = False
+    receipts: tuple[str, ...] = ()  # of "delivered", "read": what the platform tells
+    hosted: bool = False  # we keep the customer's view ourselves (the web chat)
+
+
+Payload = dict[str, Any]  # a vendor's message, ready to be sent
+
+
+class Connector(Protocol):
+    """One account on one channel."""
+
+    channel: str
+    account: str
+    capabilities: Capabilities
+
+    def authenticate(self, request: Request) -> None:
+        """Raises `BadSignature`; reads the raw bytes only."""
+
+    def parse(self, request: Request) -> tuple[Inbound, ...]:
+        """Pure; raises `MalformedPayload`. What it does not know becomes `EventKind.UNKNOWN`."""
+
+    def render(self, message: Message) -> tuple[Payload, ...]:
+        """Pure; one payload per message the platform will show."""
+
+    def rates(self, chat: str) -> tuple[Rate, ...]: ...
+
+    async def send(self, payload: Payload) -> Receipt:
+        """Raises a `SendError`; its type says what happens next."""
+
+
+@runtime_checkable
+class Handshakes(Protocol):
+    """A platform that asks before it sends (hub.challenge, CRC)."""
+
+    def handshake(self, request: Request) -> Response: ...
+
+
+@runtime_checkable
+class Finds(Protocol):
+    """A destination that can be asked whether a payload in doubt arrived."""
+
+    async def find(self, payload: Payload) -> Receipt | None: ...
+
+
+@runtime_checkable
+class ShowsTyping(Protocol):
+    async def typing(self, chat: str) -> None: ...
+
+
+@runtime_checkable
+class Fetches(Protocol):
+    """A channel whose files have to be fetched from the platform."""
+
+    async def fetch(self, attachment: Attachment) -> bytes: ...
+
+
+class Finding(Struct, frozen=True, kw_only=True):
+    """One line of the doctor."""
+
+    name: str
+    status: str  # ok, warn, fail
+    detail: str
+    fix: str = ""
+
+
+@runtime_checkable
+class Checks(Protocol):
+    async def check(self) -> list[Finding]: ...
+
+
+@runtime_checkable
+class Runs(Protocol):
+    """An adapter with something to do while the server runs (register a webhook, poll, hold a socket)."""
+
+    async def start(self) -> None: ...
+    async def stop(self) -> None: ...
+
+
+class Act(StrEnum):
+    """What an agent can do with a case, at any desk."""
+
+    CLAIM = "claim"
+    ASSIGN = "assign"
+    REPLY = "reply"
+    NOTE = "note"
+    RELEASE = "release"
+    RESOLVE = "resolve"
+    SNOOZE = "snooze"
+    MOVE = "move"
+    RELABEL = "relabel"
+    SET_URGENCY = "set_urgency"
+    RETRY = "retry"
+    ARRIVED = "arrived"  # a message in doubt did arrive
+    RETURN_TO_BOT = "return_to_bot"
+
+
+class AgentAction(Struct, frozen=True, kw_only=True):
+    """What an agent did at a desk; the same `id` again changes nothing."""
+
+    id: str
+    case: str
+    agent: Agent
+    action: Act
+    at: datetime
+    text: str = ""  # reply, note
+    attachments: tuple[Attachment, ...] = ()
+    to: Agent | None = None  # assign
+    until: datetime | None = None  # snooze
+    department: str = ""  # move
+    intent: str = ""  # relabel
+    message: str = ""  # relabel, retry, arrived: which one
+    level: str = ""  # set_urgency
+    outcome: str = ""  # resolve
+
+
+class ActionDone(Struct, frozen=True, kw_only=True):
+    """Remembers a client's action id, so that the same click twice is one action."""
+
+    id: str
+    case: str
+    action: str
+    message: str = ""  # the message it made
+    at: datetime
+
+
+class Label(Struct, frozen=True, kw_only=True):
+    """A person said what was really meant; becomes training data after a supervisor's look."""
+
+    id: str
+    message: str
+    case: str
+    intent: str = ""
+    urgency: str = ""
+    was: str = ""
+    author: str
+    at: datetime
+
+
+class Card(Struct, frozen=True, kw_only=True):
+    """Everything an agent needs to know about a case at a glance."""
+
+    case: Case
+    transcript: tuple[Message, ...]
+    previous: tuple[Case, ...] = ()
+    journal: tuple[Entry, ...] = ()
+    receipt: str = ""  # of the card when it was posted: update that one
+
+
+class ThreadPost(Struct, frozen=True, kw_only=True):
+    case: Case
+    message: Message
+    card_receipt: str
+
+
+class Desk(Protocol):
+    """Where agents work; a destination of the outbox like any channel."""
+
+    name: str
+
+    def render(self, post: Card | ThreadPost) -> tuple[Payload, ...]: ...
+    def rates(self, case: Case) -> tuple[Rate, ...]: ...
+    async def send(self, payload: Payload) -> Receipt: ...
+
+
+# ── Understanding, lookups, files ───────────────────────────────────────────────────────────────
+
+
+class Understander(Protocol):
+    """An NLU engine with a model."""
+
+    @property
+    def model(self) -> str:
+        """Id of the live model."""
+
+    @property
+    def intents(self) -> tuple[str, ...]: ...
+
+    async def understand(self, text: str, context: Context) -> Understanding:
+        """Raises `EngineUnavailable`; an empty text is understood as nothing (confidence 0)."""
+
+
+class Lookups(Protocol):
+    """Facts from the brand's own systems."""
+
+    def has(self, name: str) -> bool: ...
+
+    async def fetch(self, name: str, values: Mapping[str, str]) -> Mapping[str, object] | None:
+        """The record, or None when there is none; raises `LookupFailed`."""
+
+
+class Files(Protocol):
+    """Attachments, outside the database, by the hash of their content."""
+
+    async def put(self, content: bytes) -> str: ...
+    async def get(self, key: str) -> bytes | None: ...
+    async def delete(self, key: str) -> None: ...
+
+
+# ── Console accounts and settings ───────────────────────────────────────────────────────────────
+
+
+class User(Struct, frozen=True, kw_only=True):
+    id: str  # the name they log in with
+    role: str  # agent, supervisor, admin
+    password: str  # argon2 hash
+    created_at: datetime
+    version: int = 0
+
+    def __repr__(self) -> str:
+        return f"<User {self.id} {self.role}>"
+
+
+class Session(Struct, frozen=True, kw_only=True):
+    id: str  # hash of the cookie's token
+    user: str
+    csrf: str
+    created_at: datetime
+    expires_at: datetime
+
+    def __repr__(self) -> str:
+        return f"<Session of {self.user}>"
+
+
+class Setting(Struct, frozen=True, kw_only=True):
+    """A value that every process follows within two seconds ("model" → live and previous model)."""
+
+    id: str
+    value: dict[str, Any]
+    at: datetime
+    version: int = 0
