@@ -57,3 +57,17 @@ class Receipt(Struct, frozen=True, kw_only=True):
 
     external_id: str
     state: MessageState = MessageState.SENT
+
+
+class Posted(Struct, frozen=True, kw_only=True):
+    """Where a desk keeps the one card of a case: updates and thread posts go there."""
+
+    id: str  # desk and case
+    case: str
+    receipt: str
+    at: datetime
+    version: int = 0
+
+
+def posted_id(desk: str, case: str) -> str:
+    return f"{desk}:{case}"

@@ -358,6 +358,9 @@ class Desk(Protocol):
     """Where agents work; a destination of the outbox like any channel."""
 
     name: str
+    copies: (
+        bool  # holds copies (cards, threads) that must follow the case; the console reads the store itself
+    )
 
     def render(self, post: Card | ThreadPost) -> tuple[Payload, ...]: ...
     def rates(self, case: Case) -> tuple[Rate, ...]: ...

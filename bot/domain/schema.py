@@ -8,7 +8,7 @@ from bot.domain.cases import Case
 from bot.domain.customers import Customer, Identity
 from bot.domain.journal import Entry
 from bot.domain.messages import Event, FeedEntry, Message
-from bot.domain.outbox import OutboxRow
+from bot.domain.outbox import OutboxRow, Posted
 from bot.domain.ports import ActionDone, Label, Session, Setting, User
 
 
@@ -68,6 +68,7 @@ COLLECTIONS: dict[type[Struct], Collection] = {
             ("message",),
         ),
     ),
+    Posted: Collection(name="posted", fields=("case",), indexes=(("case",),)),
     Entry: Collection(
         name="journal",
         fields=("case", "customer", "seq", "kind", "channel", "department", "at"),

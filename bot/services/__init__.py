@@ -1,0 +1,1 @@
+"""The use cases: asynchronous, talking to ports only."""

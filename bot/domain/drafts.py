@@ -1,0 +1,200 @@
+"""The writes a use case is made of: a message with its outbox row, a card, a journal entry."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from bot.domain.cases import Case
+from bot.domain.decisions import Saying
+from bot.domain.journal import Did, Entry
+from bot.domain.messages import (
+    BOT,
+    SYSTEM,
+    Attachment,
+    Author,
+    Direction,
+    Event,
+    FeedEntry,
+    FeedKind,
+    Message,
+    MessageState,
+    Role,
+    topic,
+)
+from bot.domain.outbox import Destination, OutboxRow, Posting
+from bot.domain.ports import Insert, NewId, Write
+from bot.domain.understanding import Level
+
+Attributes = dict[str, str | int | float | bool | None]
+
+
+def entry(
+    kind: Did,
+    case: Case,
+    now: datetime,
+    new_id: NewId,
+    *,
+    actor: str,
+    happened_at: datetime | None = None,
+    attributes: Attributes | None = None,
+) -> Insert:
+    """A fact about a case."""
+    return Insert(
+        scope=f"customer:{case.customer}",
+        record=Entry(
+            id=new_id(),
+            kind=kind,
+            customer=case.customer,
+            case=case.id,
+            channel=case.address.channel,
+            account=case.address.account,
+            department=case.department,
+            actor=actor,
+            attributes=attributes or {},
+            happened_at=happened_at or now,
+            at=now,
+        ),
+    )
+
+
+def taken_in(event: Event, case: Case, intent: str, author: Author) -> Insert:
+    """The customer's message, as a line of the transcript."""
+    inbound = event.inbound
+    return Insert(
+        scope=f"customer:{case.customer}",
+        record=Message(
+            id=event.id,
+            case=case.id,
+            customer=case.customer,
+            direction=Direction.IN,
+            author=author,
+            text=inbound.text,
+            attachments=inbound.attachments,
+            address=inbound.address,
+            external_id=inbound.external_id,
+            reply_to=inbound.refers_to,
+            intent=intent,
+            at=event.received_at,
+        ),
+    )
+
+
+def shown(message: Message, kind: FeedKind, now: datetime) -> Insert:
+    """A step in what a hosted conversation shows."""
+    where = topic(message.address)
+    step = "shown" if kind is FeedKind.MESSAGE else message.state
+    return Insert(
+        scope=where,
+        record=FeedEntry(
+            id=f"{where}:{message.id}:{step}", topic=where, kind=kind, message=message.id, at=now
+        ),
+    )
+
+
+def said(case: Case, saying: Saying, now: datetime, new_id: NewId) -> list[Write]:
+    """The bot's words: a message and the row that carries it."""
+    message = Message(
+        id=new_id(),
+        case=case.id,
+        customer=case.customer,
+        direction=Direction.OUT,
+        author=BOT,
+        text=saying.text,
+        buttons=saying.buttons,
+        question=saying.question,
+        role=saying.role,
+        state=MessageState.QUEUED,
+        address=case.address,
+        at=now,
+    )
+    return _outgoing(case, message, now, new_id, by_agent=False)
+
+
+def replied(
+    case: Case, author: Author, text: str, attachments: tuple[Attachment, ...], now: datetime, new_id: NewId
+) -> list[Write]:
+    """A person's words to the customer."""
+    message = Message(
+        id=new_id(),
+        case=case.id,
+        customer=case.customer,
+        direction=Direction.OUT,
+        author=author,
+        text=text,
+        attachments=attachments,
+        role=Role.REPLY,
+        state=MessageState.QUEUED,
+        address=case.address,
+        at=now,
+    )
+    return _outgoing(case, message, now, new_id, by_agent=True)
+
+
+def _outgoing(case: Case, message: Message, now: datetime, new_id: NewId, *, by_agent: bool) -> list[Write]:
+    address = message.address
+    order_key = f"{address.channel}:{address.account}:{address.chat}"
+    row = OutboxRow(
+        id=new_id(),
+        destination=Destination.CHANNEL,
+        channel=address.channel,
+        account=address.account,
+        case=case.id,
+        customer=case.customer,
+        message=message.id,
+        role=message.role,
+        by_agent=by_agent,
+        order_key=order_key,
+        rate_key=f"{address.channel}:{address.account}",
+        urgent=case.urgency.level.rank >= Level.HIGH.rank,
+        not_before=now,
+        created_at=now,
+    )
+    return [Insert(record=message, scope=f"customer:{case.customer}"), Insert(record=row, scope=order_key)]
+
+
+def noted(case: Case, author: Author, text: str, now: datetime, new_id: NewId) -> Insert:
+    """An internal line; nothing carries it to the customer."""
+    return Insert(
+        scope=f"customer:{case.customer}",
+        record=Message(
+            id=new_id(),
+            case=case.id,
+            customer=case.customer,
+            direction=Direction.NOTE,
+            author=author,
+            text=text,
+            address=case.address,
+            at=now,
+        ),
+    )
+
+
+def system_note(case: Case, text: str, now: datetime, new_id: NewId) -> Insert:
+    return noted(case, SYSTEM, text, now, new_id)
+
+
+def posted(
+    case: Case, desks: Sequence[str], posting: Posting, now: datetime, new_id: NewId, message: str = ""
+) -> list[Write]:
+    """A card (or a line under it) for every desk named."""
+    return [
+        Insert(
+            scope=f"{desk}:{case.id}",
+            record=OutboxRow(
+                id=new_id(),
+                destination=Destination.DESK,
+                posting=posting,
+                channel=desk,
+                case=case.id,
+                customer=case.customer,
+                message=message,
+                order_key=f"{desk}:{case.id}",
+                rate_key=f"{desk}:{case.department}",
+                urgent=case.urgency.level.rank >= Level.HIGH.rank,
+                not_before=now,
+                created_at=now,
+            ),
+        )
+        for desk in desks
+    ]
