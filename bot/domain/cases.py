@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from bot.domain.errors import NotAllowed
 from bot.domain.messages import Address
-from bot.domain.understanding import Sentiment, Urgency
+from bot.domain.understanding import Level, Sentiment, Urgency
 
 
 class CaseState(StrEnum):
@@ -140,6 +140,16 @@ class Case(Struct, frozen=True, kw_only=True):
     @property
     def had_person(self) -> bool:
         return self.handoff is not None or bool(self.owners)
+
+    @property
+    def owner_id(self) -> str:
+        return self.owner.id if self.owner else ""
+
+    @property
+    def turn(self) -> str:
+        """Sorts those who wait: the most urgent first, then whoever has waited longest; unique, for paging."""
+        since = (self.waiting_since or self.opened_at).isoformat(timespec="microseconds")
+        return f"{len(Level) - self.urgency.level.rank} {since} {self.id}"
 
 
 def hand_off(case: Case, reason: Reason, detail: str, now: datetime, promised: datetime | None) -> Case:
