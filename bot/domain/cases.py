@@ -1,6 +1,6 @@
 """A case: what is going on with one customer until it is resolved, and how it may change.
 
-Every function here takes a case and returns the changed case, or raises `NotAllowed`.
+Every function here takes a case and returns the changed case, or raises `NotAllowed` (or `TooLate`: somebody was faster).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from enum import StrEnum
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from bot.domain.errors import NotAllowed
+from bot.domain.errors import NotAllowed, TooLate
 from bot.domain.messages import Address
 from bot.domain.understanding import Level, Sentiment, Urgency
 
@@ -175,7 +175,7 @@ def claim(case: Case, agent: Agent, now: datetime, lease: Lease | None) -> Case:
     if case.state in CLOSED:
         raise NotAllowed(f"Case #{case.number} is {case.state}; wait for the customer to write again.")
     if case.owner and case.owner.id != agent.id and case.state is CaseState.CLAIMED:
-        raise NotAllowed(f"{case.owner.name} has case #{case.number}.")
+        raise TooLate(f"{case.owner.name} has case #{case.number} already.")
     return _owned(case, agent, now, lease)
 
 

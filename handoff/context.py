@@ -1,0 +1,52 @@
+"""What an agent should know at a glance: pure, made from the case and its transcript."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from bot.domain.cases import Case
+from bot.domain.messages import AuthorKind, Direction, Message, Role
+
+LAST_WORDS = 280  # characters
+
+
+class Passport(Struct, frozen=True, kw_only=True):
+    """The story so far, so that the customer need not tell it again."""
+
+    last_words: str
+    bot_asked: tuple[str, ...]
+    bot_answered: tuple[str, ...]
+    given: dict[str, str]
+    messages: int
+
+    def __repr__(self) -> str:
+        return f"<Passport of {self.messages} messages>"
+
+
+def passport(case: Case, transcript: Sequence[Message]) -> Passport:
+    return Passport(
+        last_words=last_words(transcript),
+        bot_asked=_bot(transcript, Role.ASK),
+        bot_answered=_bot(transcript, Role.ANSWER),
+        given=case.slots,
+        messages=sum(message.direction is not Direction.NOTE for message in transcript),
+    )
+
+
+def last_words(transcript: Sequence[Message]) -> str:
+    """The customer's last message that says something, shortened."""
+    texts = (
+        message.text for message in reversed(transcript) if message.direction is Direction.IN and message.text
+    )
+    text = " ".join(next(texts, "").split())
+    return text if len(text) <= LAST_WORDS else f"{text[: LAST_WORDS - 1]}…"
+
+
+def _bot(transcript: Sequence[Message], role: Role) -> tuple[str, ...]:
+    return tuple(
+        message.text
+        for message in transcript
+        if message.author.kind is AuthorKind.BOT and message.role is role
+    )
