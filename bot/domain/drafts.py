@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from bot.domain.cases import Case
@@ -26,7 +26,7 @@ from bot.domain.outbox import Destination, OutboxRow, Posting
 from bot.domain.ports import Insert, NewId, Write
 from bot.domain.understanding import Level
 
-Attributes = dict[str, str | int | float | bool | None]
+Attributes = Mapping[str, str | int | float | bool | None]
 
 
 def entry(
@@ -51,7 +51,7 @@ def entry(
             account=case.address.account,
             department=case.department,
             actor=actor,
-            attributes=attributes or {},
+            attributes=dict(attributes or {}),
             happened_at=happened_at or now,
             at=now,
         ),

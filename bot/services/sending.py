@@ -1,0 +1,378 @@
+"""Sending: the outbox, in order per destination, with every failure visible."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+
+import structlog
+from msgspec import Struct
+from msgspec.structs import replace
+
+from bot import metrics
+from bot.domain import drafts
+from bot.domain.cases import Case, CaseState, Reason
+from bot.domain.customers import Identity
+from bot.domain.errors import (
+    Misconfigured,
+    RecipientUnreachable,
+    SendDeferred,
+    SendError,
+    SendInDoubt,
+    StoreUnavailable,
+    Unknown,
+)
+from bot.domain.journal import Did
+from bot.domain.messages import Message, MessageState, Role
+from bot.domain.outbox import UNSENT, Destination, OutboxRow, Posted, Posting, Receipt, posted_id
+from bot.domain.ports import (
+    Applied,
+    Card,
+    Changes,
+    Clock,
+    Commit,
+    Connector,
+    Desk,
+    Finds,
+    Insert,
+    NewId,
+    Payload,
+    Query,
+    Rate,
+    Store,
+    ThreadPost,
+    Update,
+    Write,
+)
+from handoff.takeover import Takeover
+
+log = structlog.get_logger()
+
+ATTEMPTS = 9  # about twenty minutes with the backoff below
+BACKOFF_CAP = 300.0  # seconds
+TRANSCRIPT = 200  # messages a card is made from
+
+
+class Later(Struct, frozen=True, kw_only=True):
+    delay: timedelta
+
+
+class Limits:
+    """Token buckets: how long to wait until a rate allows the next message."""
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
+        self._free_at: dict[str, float] = {}
+
+    def wait(self, rates: Sequence[Rate]) -> float:
+        """Seconds to wait; the message is counted as sent."""
+        now = self._now()
+        delay = 0.0
+        for rate in rates:
+            spacing = 1 / rate.per_second
+            due = max(self._free_at.get(rate.key, 0.0), now - spacing * (rate.burst - 1))
+            self._free_at[rate.key] = due + spacing
+            delay = max(delay, due - now)
+        return max(delay, 0.0)
+
+
+class Sending:
+    """Works on one order key at a time, under its lease: nobody else sends to this chat or thread."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        commit: Commit,
+        connectors: Mapping[tuple[str, str], Connector],
+        desks: Mapping[str, Desk],
+        takeover: Takeover,
+        clock: Clock,
+        new_id: NewId,
+        stale: timedelta,
+        chance: Callable[[], float] = random.random,
+        limits: Limits | None = None,
+    ) -> None:
+        self._store = store
+        self._commit = commit
+        self._connectors = connectors
+        self._desks = desks
+        self._takeover = takeover
+        self._clock = clock
+        self._new_id = new_id
+        self._stale = stale
+        self._chance = chance
+        self._limits = limits or Limits()
+
+    async def work(self, order_key: str) -> Later | None:
+        """Send what is due under this key; says when to come back if something has to wait."""
+        while True:
+            query = Query(
+                kind=OutboxRow, equals={"order_key": order_key, "state": UNSENT}, order="seq", limit=1
+            )
+            rows = await self._store.find(query)
+            if not rows:
+                return None
+            row, wait = rows[0], rows[0].not_before - self._clock()
+            if wait > timedelta():
+                return Later(delay=wait)
+            later = await self._one(row)
+            if later is not None:
+                return later
+
+    async def _one(self, row: OutboxRow) -> Later | None:
+        if row.state is MessageState.SENDING:  # we hold the lease, so whoever was sending it is gone
+            return await self._resolve_doubt(row)
+        if self._too_old(row):
+            return await self._give_up_on_old(row)
+        sending = await self._moved(row, MessageState.SENDING)
+        return await self._deliver(sending) if sending else None
+
+    # ── One row ─────────────────────────────────────────────────────────────────────────────────
+
+    async def _deliver(self, row: OutboxRow) -> Later | None:
+        """Hand every part over; what happens then is decided by the type of the error."""
+        try:
+            payloads = await self._payloads(row)
+            receipts = list(row.receipts)
+            for payload in payloads[row.parts_sent :]:
+                await asyncio.sleep(self._limits.wait(await self._rates(row)))
+                receipt = await self._send(row, payload)
+                receipts.append(receipt.external_id)
+                row = replace(row, parts_sent=row.parts_sent + 1, receipts=tuple(receipts))
+                if len(payloads) > row.parts_sent:  # the last part is recorded with the end
+                    row = await self._kept(row)
+        except SendDeferred as error:
+            return await self._deferred(row, error)
+        except SendInDoubt:
+            return await self._resolve_doubt(row)
+        except SendError as error:
+            await self._failed(row, error.reason, error)
+        except Unknown as error:
+            await self._failed(row, str(error), None)
+        except StoreUnavailable:
+            raise  # the row stays `sending`: whoever takes it next asks whether it arrived
+        except Exception as error:
+            log.exception("send.broke", row=row.id, channel=row.channel)
+            return await self._deferred(row, SendDeferred(f"internal error ({type(error).__name__})"))
+        else:
+            await self._sent(row)
+        return None
+
+    async def _payloads(self, row: OutboxRow) -> tuple[Payload, ...]:
+        if row.destination is Destination.CHANNEL:
+            return self._connector(row).render(await self._message(row))
+        desk = self._desk(row)
+        posted = await self._store.get(Posted, posted_id(row.channel, row.case))
+        case = await self._case(row)
+        if row.posting is Posting.THREAD:
+            message = await self._message(row)
+            return desk.render(
+                ThreadPost(case=case, message=message, card_receipt=posted.receipt if posted else "")
+            )
+        return desk.render(await self._card(case, posted.receipt if posted else ""))
+
+    async def _card(self, case: Case, receipt: str) -> Card:
+        query = Query(kind=Message, equals={"case": case.id}, order="-seq", limit=TRANSCRIPT)
+        transcript = tuple(reversed(await self._store.find(query)))
+        before = Query(kind=Case, equals={"customer": case.customer}, order="-opened_at", limit=4)
+        previous = tuple(other for other in await self._store.find(before) if other.id != case.id)
+        return Card(case=case, transcript=transcript, previous=previous, receipt=receipt)
+
+    async def _send(self, row: OutboxRow, payload: Payload) -> Receipt:
+        if row.destination is Destination.CHANNEL:
+            return await self._connector(row).send(payload)
+        return await self._desk(row).send(payload)
+
+    async def _rates(self, row: OutboxRow) -> tuple[Rate, ...]:
+        if row.destination is Destination.CHANNEL:
+            message = await self._message(row)
+            return self._connector(row).rates(message.address.chat)
+        return self._desk(row).rates(await self._case(row))
+
+    def _connector(self, row: OutboxRow) -> Connector:
+        connector = self._connectors.get((row.channel, row.account))
+        if connector is None:
+            raise Misconfigured(f"The account {row.channel}/{row.account} is not configured any more.")
+        return connector
+
+    def _desk(self, row: OutboxRow) -> Desk:
+        desk = self._desks.get(row.channel)
+        if desk is None:
+            raise Misconfigured(f"The desk {row.channel} is not configured any more.")
+        return desk
+
+    async def _message(self, row: OutboxRow) -> Message:
+        message = await self._store.get(Message, row.message)
+        if message is None:
+            raise Unknown("The message was erased before it was sent.")
+        return message
+
+    async def _case(self, row: OutboxRow) -> Case:
+        return await self._takeover.case(row.case)
+
+    # ── What became of it ───────────────────────────────────────────────────────────────────────
+
+    async def _sent(self, row: OutboxRow) -> None:
+        metrics.SENT.labels(row.channel).inc()
+        metrics.SENDING.labels(row.channel).observe((self._clock() - row.created_at).total_seconds())
+        case = await self._case(row)
+        facts: drafts.Attributes = {"role": row.role, "message": row.message, "resent": row.reason == RESENT}
+        sent = drafts.entry(Did.SENT, case, self._clock(), self._new_id, actor=_actor(row), attributes=facts)
+        extra: list[Write] = [sent] if row.destination is Destination.CHANNEL else await self._posted(row)
+        external = row.receipts[-1] if row.receipts else ""
+        await self._settle(replace(row, reason=""), MessageState.SENT, "", extra, external)
+
+    async def _posted(self, row: OutboxRow) -> list[Write]:
+        if row.posting is not Posting.CARD or not row.receipts:
+            return []
+        known = await self._store.get(Posted, posted_id(row.channel, row.case))
+        if known:
+            return []
+        new = Posted(
+            id=posted_id(row.channel, row.case), case=row.case, receipt=row.receipts[-1], at=self._clock()
+        )
+        return [Insert(record=new)]
+
+    async def _deferred(self, row: OutboxRow, error: SendDeferred) -> Later | None:
+        attempts = row.attempts + 1
+        if attempts >= ATTEMPTS:
+            await self._failed(row, f"{error.reason} (tried {attempts} times)", None)
+            return None
+        metrics.RETRIED.labels(row.channel).inc()
+        delay = error.retry_after or timedelta(seconds=self._backoff(attempts))
+        again = replace(row, attempts=attempts, not_before=self._clock() + delay, reason=error.reason)
+        await self._settle(again, MessageState.DEFERRED, error.reason, [])
+        return Later(delay=delay)
+
+    def _backoff(self, attempts: int) -> float:
+        """Exponential, with jitter so that many rows do not come back at once."""
+        return min(BACKOFF_CAP, 2.0**attempts) * (0.5 + self._chance() / 2)
+
+    async def _failed(self, row: OutboxRow, reason: str, error: SendError | None) -> None:
+        """Visible to whoever must know: in the transcript with the reason, and a bot's case goes to a person."""
+        metrics.FAILED.labels(row.channel).inc()
+        log.warning("send.failed", row=row.id, channel=row.channel, error=type(error).__name__)
+        case = await self._case(row)
+        kind = type(error).__name__ if error else "GaveUp"
+        facts: drafts.Attributes = {"error": kind, "message": row.message, "destination": row.destination}
+        fact = drafts.entry(
+            Did.FAILED, case, self._clock(), self._new_id, actor=_actor(row), attributes=facts
+        )
+        extra = [fact, *(await self._unreachable(row) if isinstance(error, RecipientUnreachable) else [])]
+        await self._settle(replace(row, reason=reason), MessageState.FAILED, reason, extra)
+        if self._needs_person(row, case):
+            await self._takeover.hand_off(case.id, Reason.SEND_FAILED, reason)
+
+    def _needs_person(self, row: OutboxRow, case: Case) -> bool:
+        answers = row.role in {Role.ANSWER, Role.ASK}
+        return row.destination is Destination.CHANNEL and answers and case.state is CaseState.BOT
+
+    async def _unreachable(self, row: OutboxRow) -> list[Write]:
+        identities = await self._store.find(Query(kind=Identity, equals={"customer": row.customer}))
+        return [
+            Update(record=replace(one, reachable=False))
+            for one in identities
+            if (one.channel, one.account) == (row.channel, row.account)
+        ]
+
+    # ── In doubt and too late ───────────────────────────────────────────────────────────────────
+
+    async def _resolve_doubt(self, row: OutboxRow) -> Later | None:
+        """It may have arrived: ask where one can ask, repeat a bot's answer once, let an agent decide."""
+        receipt = await self._found(row)
+        if receipt is not None:
+            await self._sent(replace(row, receipts=(*row.receipts, receipt.external_id)))
+            return None
+        can_ask = isinstance(self._destination(row), Finds)
+        if can_ask or (not row.by_agent and row.reason != RESENT):
+            reason = row.reason if can_ask else RESENT
+            again = replace(row, attempts=row.attempts + 1, not_before=self._clock(), reason=reason)
+            await self._settle(again, MessageState.DEFERRED, "", [await self._doubt(row)])
+            return None
+        await self._settle(row, MessageState.IN_DOUBT, "It may have arrived.", [await self._doubt(row)])
+        return None
+
+    async def _found(self, row: OutboxRow) -> Receipt | None:
+        destination = self._destination(row)
+        if not isinstance(destination, Finds):
+            return None
+        try:
+            payloads = await self._payloads(row)
+            return await destination.find(payloads[min(row.parts_sent, len(payloads) - 1)])
+        except (SendError, Unknown):
+            return None
+
+    def _destination(self, row: OutboxRow) -> object:
+        if row.destination is Destination.CHANNEL:
+            return self._connectors.get((row.channel, row.account))
+        return self._desks.get(row.channel)
+
+    async def _doubt(self, row: OutboxRow) -> Write:
+        case = await self._case(row)
+        facts: drafts.Attributes = {"message": row.message, "role": row.role}
+        return drafts.entry(
+            Did.DOUBTED, case, self._clock(), self._new_id, actor=_actor(row), attributes=facts
+        )
+
+    def _too_old(self, row: OutboxRow) -> bool:
+        """Cards are always worth posting; words to a customer are not, hours later."""
+        return row.destination is Destination.CHANNEL and self._clock() - row.created_at > self._stale
+
+    async def _give_up_on_old(self, row: OutboxRow) -> Later | None:
+        reason = "It waited too long to be sent without a look."
+        if row.by_agent:
+            await self._failed(row, reason, None)
+            return None
+        case = await self._case(row)
+        facts: drafts.Attributes = {"message": row.message, "why": "stale"}
+        fact = drafts.entry(
+            Did.CANCELLED, case, self._clock(), self._new_id, actor="system", attributes=facts
+        )
+        await self._settle(replace(row, reason=reason), MessageState.CANCELLED, reason, [fact])
+        if case.state is CaseState.BOT:
+            await self._takeover.hand_off(case.id, Reason.STALE, reason)
+        return None
+
+    # ── Writing it down ─────────────────────────────────────────────────────────────────────────
+
+    async def _moved(self, row: OutboxRow, state: MessageState) -> OutboxRow | None:
+        """Take the row; None when it was cancelled or taken meanwhile."""
+        moved = replace(row, state=state)
+        outcome = await self._store.apply(Changes(writes=(Update(record=moved),)))
+        return replace(moved, version=row.version + 1) if isinstance(outcome, Applied) else None
+
+    async def _kept(self, row: OutboxRow) -> OutboxRow:
+        outcome = await self._store.apply(Changes(writes=(Update(record=row),)))
+        if not isinstance(outcome, Applied):
+            raise SendInDoubt("Somebody else works on this row.")
+        return replace(row, version=row.version + 1)
+
+    async def _settle(
+        self, row: OutboxRow, state: MessageState, reason: str, extra: list[Write], external: str = ""
+    ) -> None:
+        """The row's new state and its message's, in one transaction; receipts may have moved the message on."""
+        for _ in range(5):
+            message = await self._store.get(Message, row.message) if row.message else None
+            writes: list[Write] = [Update(record=replace(row, state=state)), *extra]
+            if message and row.destination is Destination.CHANNEL:
+                shown = replace(message, state=_later(message.state, state), reason=reason)
+                writes.append(Update(record=replace(shown, external_id=external or message.external_id)))
+            outcome = await self._commit(Changes(writes=tuple(writes)))
+            if isinstance(outcome, Applied) or getattr(outcome, "kind", None) is OutboxRow:
+                return
+
+
+RESENT = "resent"  # marks a bot's message that was in doubt and is sent once more
+
+
+def _actor(row: OutboxRow) -> str:
+    return "agent" if row.by_agent else "bot"
+
+
+def _later(known: MessageState, new: MessageState) -> MessageState:
+    """A delivery receipt may be faster than our own note that it was sent."""
+    return known if new is MessageState.SENT and known in {MessageState.DELIVERED, MessageState.READ} else new
