@@ -41,7 +41,7 @@ def require() -> Require:
     return need
 
 
-# -- nothing leaves the machine
+# -- nothing leaves the machine: this process is watched; a server that a test starts is given local addresses only
 
 _departures: list[str] = []
 
