@@ -1,0 +1,123 @@
+"""How fast the embedded store takes in webhooks, and how long a point read takes: `python -m bench.store`."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+
+from msgspec import Raw
+
+from bot.domain.journal import Did, Entry
+from bot.domain.messages import Address, Event, EventKind, Inbound
+from bot.domain.ports import Applied, Changes, Insert, Query
+from bot.stores.sqlite import SqliteStore
+
+SECONDS = 2.0  # per line
+CALLERS = (1, 10, 100, 500)
+LANES = 300
+READS = 5000
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+RAW = Raw(b'{"update_id": 1, "message": {"text": "' + b"Wo ist mein Paket 4711? " * 12 + b'"}}')
+
+
+def received(number: int) -> Changes:
+    """What receiving writes for one message of a known customer: the event and its journal entry."""
+    lane = f"customer{number % LANES}"
+    address = Address(channel="telegram", account="shop", user=lane, chat=lane)
+    inbound = Inbound(
+        external_id=f"x{number}",
+        kind=EventKind.MESSAGE,
+        address=address,
+        text="Wo ist mein Paket 4711?",
+        raw=RAW,
+    )
+    event = Event(id=f"event{number:020}", lane=lane, inbound=inbound, received_at=NOW)
+    entry = Entry(
+        id=f"entry{number:020}",
+        kind=Did.RECEIVED,
+        customer=lane,
+        channel="telegram",
+        account="shop",
+        actor="customer",
+        attributes={"event": event.id},
+        happened_at=NOW,
+        at=NOW,
+    )
+    return Changes(
+        writes=(Insert(record=event, scope=f"lane:{lane}"), Insert(record=entry, scope=f"customer:{lane}"))
+    )
+
+
+async def caller(store: SqliteStore, numbers: Iterator[int], until: float, waits: list[float]) -> None:
+    while (started := time.perf_counter()) < until:
+        outcome = await store.apply(received(next(numbers)))
+        assert isinstance(outcome, Applied)
+        waits.append(time.perf_counter() - started)
+
+
+async def applies(store: SqliteStore, numbers: Iterator[int], callers: int) -> str:
+    waits: list[float] = []
+    commits, cpu, started = store.commits, time.process_time(), time.perf_counter()
+    await asyncio.gather(*(caller(store, numbers, started + SECONDS, waits) for _ in range(callers)))
+    seconds = time.perf_counter() - started
+    cpu = time.process_time() - cpu
+    waits.sort()
+    return (
+        f"{callers:4} callers: {len(waits) / seconds:7.0f} applies/s, {store.commits - commits:5} commits, "
+        f"wait p50 {median(waits) * 1e3:6.2f} ms, p99 {waits[int(len(waits) * 0.99)] * 1e3:6.2f} ms, "
+        f"CPU {cpu / len(waits) * 1e6:4.0f} µs each"
+    )
+
+
+async def reads(store: SqliteStore) -> Iterator[str]:
+    queries = {
+        "get": lambda at: store.get(Event, f"event{at:020}"),
+        "find, next of a lane": lambda at: store.find(
+            Query(
+                kind=Event, equals={"lane": f"customer{at % LANES}", "state": "pending"}, order="seq", limit=1
+            )
+        ),
+        "find, 50 of a lane": lambda at: store.find(
+            Query(
+                kind=Event,
+                equals={"lane": f"customer{at % LANES}", "state": "pending"},
+                order="seq",
+                limit=50,
+            )
+        ),
+        "count of a lane": lambda at: store.count(
+            Query(kind=Event, equals={"lane": f"customer{at % LANES}"})
+        ),
+    }
+    lines = []
+    for name, read in queries.items():
+        waits = []
+        for at in range(READS if name == "get" else READS // 10):
+            started = time.perf_counter()
+            await read(at % 1000)
+            waits.append(time.perf_counter() - started)
+        waits.sort()
+        p99 = waits[int(len(waits) * 0.99)]
+        lines.append(f"{name:21}: p50 {median(waits) * 1e6:6.0f} µs, p99 {p99 * 1e6:6.0f} µs")
+    return iter(lines)
+
+
+async def main(folder: Path) -> None:
+    store = SqliteStore(folder / "bench.db")
+    numbers = iter(range(sys.maxsize))
+    for callers in CALLERS:
+        print(await applies(store, numbers, callers))
+    for line in await reads(store):
+        print(line)
+    await store.close()
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory(dir=sys.argv[1] if len(sys.argv) > 1 else None) as folder:
+        asyncio.run(main(Path(folder)))

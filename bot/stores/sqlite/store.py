@@ -1,0 +1,139 @@
+"""The `Store` port on one SQLite file, for one machine; other processes may read and write it meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+from msgspec import Struct
+
+from bot.domain.errors import StoreUnavailable
+from bot.domain.ports import Changes, Outcome, Query
+from bot.stores.sqlite.bodies import decode
+from bot.stores.sqlite.database import connect_reader, connect_writer, prepare
+from bot.stores.sqlite.tables import Value, column, table, text
+from bot.stores.sqlite.units import Refused, apply, give_back, reserve
+from bot.stores.sqlite.writer import Writer
+
+T = TypeVar("T", bound=Struct)
+R = TypeVar("R")
+
+PATIENCE = timedelta(seconds=5)  # for another process that writes
+NEAR_ROWS = 100  # as many are read on the loop: about what a hop to a thread and back costs
+NUMBERS_AT_ONCE = 20
+
+_COUNTERS = "SELECT name, value FROM counters WHERE name >= ? AND name < ?"
+_LAST_CHARACTER = "\U0010ffff"
+
+
+class SqliteStore:
+    """Opens `path` (made and migrated where needed); raises `BadData` or `StoreUnavailable`.
+
+    Point reads and small indexed queries run on the loop (a hop to a thread costs more), everything else and
+    all writing does not. What `apply` returned `Applied` for is on the disk and seen by every later read.
+    """
+
+    def __init__(self, path: Path, *, patience: timedelta = PATIENCE) -> None:
+        prepare(path, patience)
+        self._near = connect_reader(path, patience)
+        self._far = connect_reader(path, patience)
+        self._db = connect_writer(path, patience)
+        self._writer = Writer(self._db)
+        self._reader = ThreadPoolExecutor(1, thread_name_prefix="sqlite-reader")
+        self._small: dict[str, bool] = {}  # SQL → is it answered from an index, in order
+        self._numbers = range(0)
+        self._numbering = asyncio.Lock()
+
+    @property
+    def commits(self) -> int:
+        """How many transactions were written; far fewer than units under load."""
+        return self._writer.commits
+
+    async def apply(self, changes: Changes) -> Outcome:
+        try:
+            return await self._writer.submit(partial(apply, changes=changes))
+        except Refused as refused:
+            return refused.outcome
+
+    async def get(self, kind: type[T], id: str) -> T | None:
+        with _reading():
+            rows = self._near.execute(table(kind).get, (column(id),)).fetchall()
+        return decode(kind, rows[0][0]) if rows else None
+
+    async def find(self, query: Query[T]) -> list[T]:
+        """Raises `ValueError` for a field that `bot.domain.schema` does not name."""
+        asked = table(query.kind)
+        where, values = asked.select("body", query)
+        sql = f"{where}{asked.order(query)} LIMIT ?"
+        values.append(query.limit)
+        if query.limit <= NEAR_ROWS and self._is_small(sql, values):
+            return _records(self._near, query.kind, sql, values)
+        return await self._off_the_loop(partial(_records, self._far, query.kind, sql, values))
+
+    async def count(self, query: Query[Any]) -> int:
+        """How many there are, whatever the query's limit."""
+        sql, values = table(query.kind).select("count(*)", query)
+        ((found,),) = await self._off_the_loop(partial(_rows, self._far, sql, values))
+        return int(found)
+
+    async def counters(self, prefix: str) -> dict[str, int]:
+        rows = _rows(self._near, _COUNTERS, [column(prefix), column(prefix + _LAST_CHARACTER)])
+        return {text(name): value for name, value in rows}
+
+    async def number(self) -> int:
+        """The next case number, 1001 at first; reserved in blocks, so a crash leaves a gap."""
+        async with self._numbering:
+            if not self._numbers:
+                self._numbers = await self._writer.submit(partial(reserve, count=NUMBERS_AT_ONCE))
+            number, self._numbers = self._numbers[0], self._numbers[1:]
+            return number
+
+    async def close(self) -> None:
+        """Finish what was accepted; every later call raises `StoreUnavailable`."""
+        if self._numbers:
+            unused, self._numbers = self._numbers, range(0)
+            with suppress(StoreUnavailable):  # then there is a gap
+                await self._writer.submit(partial(give_back, unused=unused))
+        await self._writer.close()
+        await asyncio.to_thread(self._reader.shutdown)
+        for connection in (self._near, self._far, self._db):
+            connection.close()
+
+    def _is_small(self, sql: str, values: list[Value]) -> bool:
+        """Whether an index finds the rows in their order: then the limit bounds the work."""
+        if sql not in self._small:
+            plan = _rows(self._near, f"EXPLAIN QUERY PLAN {sql}", values)
+            self._small[sql] = not any("SCAN" in step or "TEMP B-TREE" in step for *_, step in plan)
+        return self._small[sql]
+
+    async def _off_the_loop(self, read: Callable[[], R]) -> R:
+        try:
+            job = asyncio.get_running_loop().run_in_executor(self._reader, read)
+        except RuntimeError as exc:
+            raise StoreUnavailable("The store is closed; the server is stopping.") from exc
+        return await job
+
+
+def _records(db: sqlite3.Connection, kind: type[T], sql: str, values: list[Value]) -> list[T]:
+    return [decode(kind, body) for (body,) in _rows(db, sql, values)]
+
+
+def _rows(db: sqlite3.Connection, sql: str, values: list[Value]) -> list[Any]:
+    """All rows at once: a cursor left open would hold an old view of the data, and the log with it."""
+    with _reading():
+        return db.execute(sql, values).fetchall()
+
+
+@contextmanager
+def _reading() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as exc:
+        raise StoreUnavailable(f"The store could not be read ({exc}); try again.") from exc
