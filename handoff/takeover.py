@@ -77,7 +77,7 @@ class Takeover:
         self,
         store: Store,
         commit: Commit,
-        rules: HandoffRules,
+        rules: Callable[[], HandoffRules],
         book: Callable[[], AnswerBook],
         usual: Usual,
         clock: Clock,
@@ -85,7 +85,7 @@ class Takeover:
     ) -> None:
         self._store = store
         self._commit = commit
-        self._rules = rules
+        self._current_rules = rules  # the configuration may be read again while we run
         self._book = book
         self._usual = usual
         self._clock = clock
@@ -107,6 +107,10 @@ class Takeover:
             Act.ARRIVED: self._arrived,
             Act.RETURN_TO_BOT: self._return_to_bot,
         }
+
+    @property
+    def _rules(self) -> HandoffRules:
+        return self._current_rules()
 
     async def act(self, action: AgentAction) -> Case:
         """Do it once; the same action id again changes nothing.

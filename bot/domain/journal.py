@@ -14,6 +14,7 @@ class Did(StrEnum):
     RECEIVED = "received"
     UNDERSTOOD = "understood"
     DECIDED = "decided"
+    ANSWERED = "answered"
     ASKED = "asked"  # attributes: slot
     PROMISED = "promised"  # attributes: due
     QUEUED = "queued"

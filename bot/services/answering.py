@@ -80,7 +80,7 @@ class Answering:
         understander: Callable[[], Understander],
         policy: Callable[[], Policy],
         lookups: Lookups,
-        rules: HandoffRules,
+        rules: Callable[[], HandoffRules],
         connectors: Mapping[tuple[str, str], Connector],
         usual: Usual,
         clock: Clock,
@@ -92,7 +92,7 @@ class Answering:
         self._understander = understander
         self._policy = policy
         self._lookups = lookups
-        self._rules = rules
+        self._current_rules = rules  # the configuration may be read again while we run
         self._connectors = connectors
         self._usual = usual
         self._clock = clock
@@ -106,6 +106,10 @@ class Answering:
             EventKind.BLOCKED: self._presence,
             EventKind.UNBLOCKED: self._presence,
         }
+
+    @property
+    def _rules(self) -> HandoffRules:
+        return self._current_rules()
 
     async def work(self, lane: str) -> Later | None:
         """Process what waits in a lane; says when to come back if something has to wait."""
@@ -340,14 +344,15 @@ class Answering:
             writes.append(drafts.entry(Did.ASKED, case, now, self._new_id, actor="bot", attributes=asked))
         if decision.hand_off:
             return await self._handed_over(decision, case, writes, now)
+        if decision.says:
+            metrics.ANSWERED.labels(case.address.channel).inc()
+            writes.append(drafts.entry(Did.ANSWERED, case, now, self._new_id, actor="bot"))
         if decision.resolve:
             case = cases.resolve(case, decision.resolve, now)
             outcome = {"outcome": decision.resolve}
             writes.append(
                 drafts.entry(Did.RESOLVED, case, now, self._new_id, actor="bot", attributes=outcome)
             )
-        elif decision.says:
-            metrics.ANSWERED.labels(case.address.channel).inc()
         return self._with_lease(before, case, now), writes
 
     async def _handed_over(

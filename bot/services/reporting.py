@@ -23,7 +23,7 @@ REMEMBERED = timedelta(minutes=1)
 
 COUNTED = {
     "stored": Did.RECEIVED,
-    "answered": Did.DECIDED,
+    "answered": Did.ANSWERED,
     "handed_off": Did.HANDED_OFF,
     "sent": Did.SENT,
     "failed": Did.FAILED,

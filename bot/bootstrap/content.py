@@ -1,0 +1,67 @@
+"""What may change while the server runs: answers, thresholds, departments, routing. SIGHUP reads it again."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from msgspec import Struct
+
+from bot.config import Settings
+from bot.domain.answers import AnswerBook
+from bot.domain.decisions import Policy
+from handoff.policy import HandoffRules
+from nlu.answers import load_answers
+
+CONSOLE = "console"
+
+
+class Content(Struct, frozen=True, kw_only=True):
+    book: AnswerBook
+    policy: Policy
+    rules: HandoffRules
+
+
+def read_content(settings: Settings) -> Content:
+    """Raises `BadData` when the answers cannot be used."""
+    book = load_answers(settings.nlu.answers, settings.brand)
+    handoff, thresholds = settings.handoff, settings.nlu.thresholds
+    policy = Policy(
+        book=book,
+        lookups=frozenset(settings.lookups),
+        language=settings.brand.language,
+        threshold=thresholds.answer,
+        thresholds=dict(thresholds.intents),
+        reopen=timedelta(days=handoff.reopen_days),
+        notice=timedelta(minutes=handoff.notice_minutes),
+        stale=timedelta(minutes=handoff.stale_minutes),
+        upset=handoff.upset,
+    )
+    rules = HandoffRules(
+        departments=settings.departments,
+        routing=settings.routing,
+        default=handoff.default_department,
+        zone=settings.brand.zone,
+        claim=timedelta(minutes=handoff.claim_minutes),
+        idle=timedelta(hours=handoff.idle_hours),
+        desks=(CONSOLE,),
+    )
+    return Content(book=book, policy=policy, rules=rules)
+
+
+class Live:
+    """The content in use; replaced as a whole, so nobody sees half of a change."""
+
+    def __init__(self, content: Content) -> None:
+        self._content = content
+
+    def policy(self) -> Policy:
+        return self._content.policy
+
+    def book(self) -> AnswerBook:
+        return self._content.book
+
+    def rules(self) -> HandoffRules:
+        return self._content.rules
+
+    def replace(self, content: Content) -> None:
+        self._content = content

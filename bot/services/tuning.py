@@ -1,0 +1,93 @@
+"""Which model is live: a setting in the store that every process follows."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+
+from bot.domain.errors import EngineUnavailable, SwitchboardError, TooLate, Unknown
+from bot.domain.understanding import Context, Understanding
+from bot.domain.ports import Applied, Changes, Clock, Insert, Setting, Store, Understander, Update
+
+log = structlog.get_logger()
+
+MODEL = "model"
+REMEMBERED = 10  # models one can go back to
+
+Load = Callable[[str], Understander]  # raises BadData or Unknown
+
+
+class Tuning:
+    """Holds the live engine; swapping it is one assignment, so a parse never sees half a model."""
+
+    def __init__(self, store: Store, load: Load, clock: Clock) -> None:
+        self._store = store
+        self._load = load
+        self._clock = clock
+        self._engine: Understander | None = None
+        self._refused = ""  # a model that could not be loaded is not tried every second
+
+    @property
+    def engine(self) -> Understander:
+        """Raises `EngineUnavailable`."""
+        if self._engine is None:
+            raise EngineUnavailable("No model is live; run `switchboard train` and `switchboard promote ID`.")
+        return self._engine
+
+    @property
+    def model(self) -> str:
+        return self.engine.model
+
+    @property
+    def intents(self) -> tuple[str, ...]:
+        return self.engine.intents
+
+    async def understand(self, text: str, context: Context) -> Understanding:
+        """By whatever model is live at this moment; so this is an engine itself."""
+        return await self.engine.understand(text, context)
+
+    async def live(self) -> tuple[str, list[str]]:
+        """The live model's id, and those before it, the latest first."""
+        setting = await self._store.get(Setting, MODEL)
+        return (setting.value["live"], setting.value["previous"]) if setting else ("", [])
+
+    async def follow(self) -> None:
+        """Load the live model if it is not the one in hand; a damaged one leaves the old in place."""
+        wanted, _ = await self.live()
+        in_hand = self._engine.model if self._engine else ""
+        if not wanted or wanted in {in_hand, self._refused}:
+            return
+        try:
+            self._engine = await asyncio.to_thread(self._load, wanted)
+        except SwitchboardError as error:
+            self._refused = wanted
+            log.error("model.refused", model=wanted, why=str(error))  # noqa: TRY400  the sentence says it all
+            return
+        self._refused = ""
+        log.info("model.live", model=wanted)
+
+    async def promote(self, id: str) -> None:
+        """Make a model live in every process. Raises `Unknown`, `BadData`, `TooLate`."""
+        await asyncio.to_thread(self._load, id)  # what cannot be loaded must not go live
+        now_live, previous = await self.live()
+        if id != now_live:
+            await self._set(id, [now_live, *previous] if now_live else previous)
+
+    async def rollback(self) -> str:
+        """Go back to the model that was live before; returns its id. Raises `Unknown`."""
+        _, previous = await self.live()
+        if not previous:
+            raise Unknown("There is no earlier model to go back to.")
+        await asyncio.to_thread(self._load, previous[0])
+        await self._set(previous[0], previous[1:])
+        return previous[0]
+
+    async def _set(self, live: str, previous: list[str]) -> None:
+        setting = await self._store.get(Setting, MODEL)
+        value = {"live": live, "previous": previous[:REMEMBERED]}
+        new = Setting(id=MODEL, value=value, at=self._clock(), version=setting.version if setting else 0)
+        write = Update(record=new) if setting else Insert(record=new)
+        if not isinstance(await self._store.apply(Changes(writes=(write,))), Applied):
+            raise TooLate("Somebody else changed the live model just now; look again.")

@@ -1,0 +1,195 @@
+"""The loops of a worker: answering, sending, timers and the sweeper; they stop gracefully."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any, Protocol
+
+import structlog
+from msgspec.structs import replace
+
+from bot import metrics
+from bot.domain.cases import Case
+from bot.domain.errors import StoreUnavailable
+from bot.domain.messages import Event, EventState, MessageState
+from bot.domain.outbox import WAITING, OutboxRow
+from bot.domain.ports import Changes, Clock, Delete, Held, Query, Queue, Session, Store, Update, Work
+from bot.services.answering import Answering
+from bot.services.sending import Sending
+from handoff.takeover import Takeover
+
+log = structlog.get_logger()
+
+SWEEP_EVERY = 2.0  # seconds
+SWEPT_AFTER = timedelta(seconds=3)  # a wake-up is lost when its work is older than this
+TICK_EVERY = 1.0
+EXTEND_EVERY = 10.0
+GRACE = 10.0  # seconds to finish what is in hand
+SWEEP = 500  # keys woken at once
+AFTER_TROUBLE = timedelta(seconds=2)
+
+
+class Later(Protocol):
+    @property
+    def delay(self) -> timedelta: ...
+
+
+Handle = Callable[[str], Awaitable[Later | None]]
+Step = Callable[[], Awaitable[object]]
+
+
+class Worker:
+    """Any number of workers may run: lanes are leased, and every change is a compare-and-set."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        queue: Queue,
+        answering: Answering,
+        sending: Sending,
+        takeover: Takeover,
+        clock: Clock,
+        lanes: int = 32,
+        sends: int = 128,
+    ) -> None:
+        self._store = store
+        self._queue = queue
+        self._takeover = takeover
+        self._clock = clock
+        self._work: tuple[tuple[Work, Handle, int], ...] = (
+            (Work.LANE, answering.work, lanes),
+            (Work.SEND, sending.work, sends),
+        )
+        self._loops: list[asyncio.Task[None]] = []
+        self._hands: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        await self.sweep(timedelta())  # what an earlier process left behind
+        self._loops = [
+            *(asyncio.create_task(self._consume(*work), name=f"take {work[0]}") for work in self._work),
+            asyncio.create_task(_every(SWEEP_EVERY, lambda: self.sweep(SWEPT_AFTER)), name="sweep"),
+            asyncio.create_task(_every(TICK_EVERY, self.tick), name="tick"),
+        ]
+
+    async def stop(self) -> None:
+        """Take nothing new, finish what is in hand (at most ten seconds)."""
+        for loop in self._loops:
+            loop.cancel()
+        await asyncio.gather(*self._loops, return_exceptions=True)
+        if self._hands:
+            _, late = await asyncio.wait(self._hands, timeout=GRACE)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+
+    # ── Taking work ─────────────────────────────────────────────────────────────────────────────
+
+    async def _consume(self, work: Work, handle: Handle, most: int) -> None:
+        free = asyncio.Semaphore(most)
+        while True:
+            await free.acquire()
+            try:
+                held = await self._queue.take(work)
+            except asyncio.CancelledError:
+                raise
+            except Exception:
+                log.exception("queue.take", work=work)
+                free.release()
+                await asyncio.sleep(1)
+                continue
+            task = asyncio.create_task(self._handle(held, handle))
+            self._hands.add(task)
+            task.add_done_callback(self._hands.discard)
+            task.add_done_callback(lambda _: free.release())
+
+    async def _handle(self, held: Held, handle: Handle) -> None:
+        keeper = asyncio.create_task(self._keep(held))
+        later: timedelta | None = AFTER_TROUBLE  # whatever breaks below is tried again
+        try:
+            found = await handle(held.key)
+            later = found.delay if found else None
+        except StoreUnavailable:
+            log.warning("store.unavailable", work=held.work)
+        except Exception:
+            log.exception("work.broke", work=held.work)
+        finally:
+            keeper.cancel()
+            await self._give_back(held, later)
+
+    async def _give_back(self, held: Held, later: timedelta | None) -> None:
+        with suppress(Exception):  # the sweeper wakes what is not handed back properly
+            await self._queue.done(held)
+            if later is not None:
+                await self._queue.wake(held.work, held.key, delay=later)
+
+    async def _keep(self, held: Held) -> None:
+        while True:
+            await asyncio.sleep(EXTEND_EVERY)
+            if not await self._queue.extend(held):
+                log.warning("lease.lost", work=held.work)
+                return
+
+    # ── Time ────────────────────────────────────────────────────────────────────────────────────
+
+    async def sweep(self, age: timedelta) -> None:
+        """Wake whatever should have been worked on by now: losing every wake-up loses nothing."""
+        before = self._clock() - age
+        for event in await self._store.find(_old(Event, EventState.PENDING, "received_at", before)):
+            await self._queue.wake(Work.LANE, event.lane)
+        for state in (*WAITING, MessageState.SENDING):
+            for row in await self._store.find(_old(OutboxRow, state, "not_before", before)):
+                await self._queue.wake(Work.SEND, row.order_key, urgent=row.urgent)
+        await self._measure()
+
+    async def _measure(self) -> None:
+        query = Query(kind=Event, equals={"state": EventState.PENDING}, order="received_at", limit=1)
+        oldest = await self._store.find(query)
+        age = (self._clock() - oldest[0].received_at).total_seconds() if oldest else 0.0
+        metrics.UNPROCESSED.set(age)
+        unsent = Query(kind=OutboxRow, equals={"state": (*WAITING, MessageState.SENDING)})
+        metrics.OUTBOX.set(await self._store.count(unsent))
+
+    async def tick(self) -> None:
+        """Leases, snoozes and promises that are due."""
+        due = await self._store.find(Query(kind=Case, until={"due_at": self._clock()}, order="due_at"))
+        for case in due:
+            try:
+                await self._takeover.tick(case)
+            except StoreUnavailable:
+                raise
+            except Exception:
+                log.exception("timer.broke", case=case.id)
+                await self._put_off(case)
+        await self._forget_sessions()
+
+    async def _put_off(self, case: Case) -> None:
+        """A case whose timer breaks must not hold up the others."""
+        later = replace(case, due_at=self._clock() + timedelta(minutes=5))
+        await self._store.apply(Changes(writes=(Update(record=later),)))
+
+    async def _forget_sessions(self) -> None:
+        over = await self._store.find(Query(kind=Session, until={"expires_at": self._clock()}))
+        if over:
+            await self._store.apply(
+                Changes(writes=tuple(Delete(kind=Session, id=session.id) for session in over))
+            )
+
+
+def _old(kind: type[Any], state: str, field: str, before: Any) -> Query[Any]:
+    return Query(kind=kind, equals={"state": state}, until={field: before}, order=field, limit=SWEEP)
+
+
+async def _every(seconds: float, step: Step) -> None:
+    """Repeat until cancelled; trouble is recorded and does not end the loop."""
+    while True:
+        await asyncio.sleep(seconds)
+        try:
+            await step()
+        except StoreUnavailable:
+            log.warning("store.unavailable", work="timer")
+        except Exception:
+            log.exception("timer.broke")
