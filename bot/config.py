@@ -1,0 +1,501 @@
+"""config.yml and the environment → frozen Settings; every error names the file, the key's path and what to do."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from msgspec import Meta, Struct, field
+from msgspec.structs import replace
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from bot.domain import strict
+from bot.domain.brand import Brand
+from bot.domain.errors import SwitchboardError
+from bot.domain.hours import parse_hours
+from bot.domain.routing import Department, Rule
+from bot.domain.strict import BadShape, Expanded, NonEmpty, OneOrMany, join, near
+from bot.domain.understanding import Level
+from connectors import CONNECTORS
+
+T = TypeVar("T")
+
+
+class ConfigError(SwitchboardError):
+    """The configuration cannot be used; the message names file, key and remedy."""
+
+
+# ── The file: one struct per section, a default for everything that is no account ───────────────
+
+Port = Annotated[int, Meta(ge=0, le=65535)]
+Minutes = Annotated[int, Meta(ge=1, le=10_080)]
+Days = Annotated[int, Meta(ge=1)]
+Share = Annotated[float, Meta(ge=0, le=1)]
+Language = Annotated[str, Meta(pattern="^[a-z]{2,3}$", description="a language code such as de")]
+
+
+class BrandSection(Struct, frozen=True, kw_only=True):
+    name: NonEmpty = "Nordwind"
+    language: str = ""
+    languages: tuple[Language, ...] = ("de", "en")
+    timezone: NonEmpty = "Europe/Berlin"
+    address: Literal["sie", "du"] = "sie"
+
+
+class Server(Struct, frozen=True, kw_only=True):
+    host: NonEmpty = "127.0.0.1"
+    port: Port = 8080
+    public_url: str = ""
+
+    @property
+    def url(self) -> str:
+        """Where customers and agents reach the server; without `public_url`, this machine."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.host, self.host)  # noqa: S104 - an address to reach
+        host = f"[{host}]" if ":" in host and not host.startswith("[") else host
+        return self.public_url.rstrip("/") or f"http://{host}:{self.port}"
+
+
+class Thresholds(Struct, frozen=True, kw_only=True):
+    answer: Share = 0.6
+    intents: dict[str, Share] = field(default_factory=dict)
+    wrong_answers: Share | None = None
+
+
+class Nlu(Struct, frozen=True, kw_only=True):
+    engine: Literal["embedded", "rasa"] = "embedded"
+    rasa_url: NonEmpty = "http://127.0.0.1:5005"
+    data: tuple[NonEmpty, ...] = ("nlu/data",)
+    models: NonEmpty = "var/models"
+    answers: NonEmpty = "nlu/data/answers.yml"
+    thresholds: Thresholds = Thresholds()
+
+
+class Lookup(Struct, frozen=True, kw_only=True):
+    url: NonEmpty
+    timeout: Annotated[float, Meta(gt=0, le=30)] = 2.0
+    headers: dict[str, NonEmpty] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return f"<Lookup at {urlsplit(self.url).hostname}>"
+
+
+class ConsoleDesk(Struct, frozen=True, kw_only=True):
+    """The built-in desk has nothing to set."""
+
+
+class Desks(Struct, frozen=True, kw_only=True):
+    console: ConsoleDesk = ConsoleDesk()
+    slack: dict[str, Any] | None = None
+
+
+class DepartmentSection(Struct, frozen=True, kw_only=True):
+    label: str | dict[Language, NonEmpty] = ""
+    hours: dict[str, OneOrMany] = field(default_factory=dict)
+    first_reply_minutes: Minutes = 30
+    resolution_hours: Annotated[int, Meta(ge=1)] = 24
+    desk_channel: str = ""
+    fallback: str = ""
+
+
+class When(Struct, frozen=True, kw_only=True):
+    intent: OneOrMany = ()
+    urgency: OneOrMany = ()
+    language: OneOrMany = ()
+    channel: OneOrMany = ()
+
+
+class Route(Struct, frozen=True, kw_only=True):
+    when: When
+    to: str
+    ping: str = ""
+
+
+class Handoff(Struct, frozen=True, kw_only=True):
+    default_department: str = ""
+    claim_minutes: Minutes = 15
+    reopen_days: Days = 7
+    notice_minutes: Minutes = 10
+    idle_hours: Annotated[int, Meta(ge=1)] = 24
+    stale_minutes: Minutes = 360
+    upset: Annotated[float, Meta(ge=-1, le=0)] = -0.7
+
+
+class Retention(Struct, frozen=True, kw_only=True):
+    messages: Days = 365
+    files: Days = 90
+    journal: Days = 1095
+
+
+class Privacy(Struct, frozen=True, kw_only=True):
+    retention: Retention = Retention()
+
+
+class Console(Struct, frozen=True, kw_only=True):
+    session_hours: Annotated[int, Meta(ge=1, le=720)] = 12
+
+
+class File(Struct, frozen=True, kw_only=True):
+    brand: BrandSection = BrandSection()
+    server: Server = Server()
+    store: NonEmpty = "sqlite:///var/switchboard.db"
+    files: NonEmpty = "var/files"
+    queue: NonEmpty = "memory://"
+    nlu: Nlu = Nlu()
+    lookups: dict[str, Lookup] = field(default_factory=dict)
+    channels: dict[str, tuple[dict[str, Any], ...]] = field(
+        default_factory=lambda: {"webchat": ({"account": "site"},)}
+    )
+    desks: Desks = Desks()
+    departments: dict[str, DepartmentSection] = field(
+        default_factory=lambda: {
+            "service": DepartmentSection(label={"de": "Kundenservice", "en": "Customer service"})
+        }
+    )
+    routing: tuple[Route, ...] = ()
+    handoff: Handoff = Handoff()
+    privacy: Privacy = Privacy()
+    console: Console = Console()
+
+
+# ── What the program is handed ──────────────────────────────────────────────────────────────────
+
+
+class Account(dict[str, Any]):
+    """One account of a channel, as written; its connector's own settings type reads it through `convert`."""
+
+    def __init__(self, raw: Mapping[str, Any], file: str, path: str) -> None:
+        super().__init__(raw)
+        self.file = file
+        self.path = path
+
+    def __repr__(self) -> str:
+        return f"<Account {self.path}>"
+
+
+class Environment(Struct, frozen=True, kw_only=True):
+    """Settings that are secrets of the process and have no place in a file; empty when unset."""
+
+    admin_password: str = ""
+    api_token: str = ""
+    secret_key: str = ""
+
+    def __repr__(self) -> str:
+        return "<Environment>"
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    file: str  # the path it was read from
+    brand: Brand
+    server: Server
+    store: str
+    files: str
+    queue: str
+    nlu: Nlu
+    lookups: dict[str, Lookup]
+    channels: dict[str, tuple[Account, ...]]
+    desks: Desks
+    departments: dict[str, Department]
+    routing: tuple[Rule, ...]
+    handoff: Handoff
+    privacy: Privacy
+    console: Console
+    environment: Environment
+
+    def __repr__(self) -> str:
+        return f"<Settings of {self.brand.name} from {self.file}>"
+
+    def listening(self, host: str | None, port: int | None) -> Settings:
+        """The same with what the command line says; None leaves the file's value."""
+        server = replace(
+            self.server,
+            host=self.server.host if host is None else host,
+            port=self.server.port if port is None else port,
+        )
+        return replace(self, server=server)
+
+    def lookup_url(self, name: str) -> str:
+        """A lookup's URL with `{public_url}` filled; the customer's values are still to come."""
+        return self.lookups[name].url.replace(PUBLIC_URL, self.server.url)
+
+
+PUBLIC_URL = "{public_url}"
+
+
+def load(path: Path | str, environ: Mapping[str, str]) -> Settings:
+    """Read and check a config file. Raises `ConfigError`; touches nothing but that file."""
+    file = str(path)
+    try:
+        raw = _expand(_read(Path(path)), environ, "")
+        _refuse_planned(raw)
+        return _settings(strict.convert(raw, File), file, environ)
+    except BadShape as exc:
+        raise ConfigError(f"{file}: {exc}") from exc
+
+
+def convert(raw: Mapping[str, Any], kind: type[T], path: str) -> T:
+    """A connector's or desk's own section as its typed settings. Raises `ConfigError`."""
+    try:
+        return strict.convert(raw, kind, path)
+    except BadShape as exc:
+        file = raw.file if isinstance(raw, Account) else ""
+        raise ConfigError(f"{file}: {exc}" if file else str(exc)) from exc
+
+
+def require_shared(settings: Settings, role: str) -> None:
+    """Processes with different roles need a store and a queue they can share. Raises `ConfigError`."""
+    if role == "all":
+        return
+    for key, url in (("store", settings.store), ("queue", settings.queue)):
+        if url.startswith(("sqlite:", "memory:")):
+            raise ConfigError(
+                f'{settings.file}: {key}: "{url.partition(":")[0]}:" belongs to one process, so a separate '
+                f'"{role}" would see nothing; use --role all.'
+            )
+
+
+def unknown_intents(settings: Settings, intents: Collection[str]) -> list[str]:
+    """What is wrong with intents named in the file, now that a model says which there are."""
+    named = [(f"nlu.thresholds.intents.{name}", name) for name in settings.nlu.thresholds.intents]
+    named += [
+        (f"routing[{index}].when.intent", name)
+        for index, rule in enumerate(settings.routing)
+        for name in rule.intent
+    ]
+    return [
+        f'{settings.file}: {path}: no training data has the intent "{name}"; {near(name, intents)}'
+        for path, name in named
+        if name not in intents
+    ]
+
+
+# ── Reading ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def _read(path: Path) -> Any:
+    try:
+        text = path.read_text(encoding="utf-8")
+        return YAML(typ="safe", pure=True).load(text)
+    except FileNotFoundError as exc:
+        raise ConfigError(f"{path} does not exist; name a file with --config or SWITCHBOARD_CONFIG.") from exc
+    except OSError as exc:
+        raise ConfigError(f"{path} cannot be read ({exc.strerror}); check the path and its rights.") from exc
+    except UnicodeDecodeError as exc:
+        raise ConfigError(f"{path} is not UTF-8 text (byte {exc.start}); save it as UTF-8.") from exc
+    except MarkedYAMLError as exc:
+        line = f" line {exc.problem_mark.line + 1}" if exc.problem_mark else ""
+        problem = str(exc.problem).partition("\n")[0]
+        raise ConfigError(f"{path}{line}: not valid YAML ({problem}); check indentation and quotes.") from exc
+    except YAMLError as exc:
+        raise ConfigError(f"{path}: not valid YAML; it may hold a control character.") from exc
+
+
+VARIABLE = re.compile(r"\$\$\{|\$\{(?:(?P<name>[A-Za-z_]\w*)(?::-(?P<default>[^}]*))?\})?")
+
+
+def _expand(raw: Any, environ: Mapping[str, str], path: str) -> Any:
+    """`${NAME}` and `${NAME:-default}` in every text; `$${` is how "${" itself is written."""
+    if isinstance(raw, dict):
+        return {key: _expand(value, environ, join(path, str(key))) for key, value in raw.items()}
+    if isinstance(raw, list):
+        return [_expand(value, environ, join(path, index)) for index, value in enumerate(raw)]
+    if isinstance(raw, str) and "${" in raw:
+        return Expanded(VARIABLE.sub(lambda match: _variable(match, environ, path), raw))
+    return raw
+
+
+def _variable(match: re.Match[str], environ: Mapping[str, str], path: str) -> str:
+    name, default = match["name"], match["default"]
+    if match[0] == "$${":
+        return "${"
+    if not name:
+        raise BadShape(path, "has a “${” that names no variable; write ${NAME}, or $${ for the characters.")
+    value = environ.get(name) or default
+    if value is None:
+        state = "is empty" if name in environ else "is not set"
+        raise BadShape(path, f"${{{name}}} {state}; set the variable, or write ${{{name}:-default}}.")
+    return value
+
+
+# What the interface promises and this version does not do yet: key, how its value starts, what to do instead.
+PLANNED = (
+    ("store", "mongodb", "use sqlite:///var/switchboard.db."),
+    ("files", "mongodb", "use a folder such as var/files."),
+    ("queue", "redis", "use memory://."),
+    ("nlu.engine", "rasa", "use embedded."),
+    ("nlu.thresholds.wrong_answers", "", "remove it and set nlu.thresholds.answer."),
+    ("desks.slack", "", "remove it; cases wait at the built-in desk, /console."),
+    ("privacy.retention", "", "remove it; nothing is deleted by age so far."),
+)
+CHANNELS = sorted({*CONNECTORS, "telegram", "messenger", "instagram", "whatsapp", "x", "feeds"})
+
+
+def _refuse_planned(raw: Any) -> None:
+    for path, start, instead in PLANNED:
+        value = raw
+        for key in path.split("."):
+            value = value.get(key) if isinstance(value, dict) else None
+        if value is not None and str(value).startswith(start):
+            raise BadShape(path, f"{f'{start} ' if start else ''}is not available yet; {instead}")
+
+
+# ── Checking what belongs together ──────────────────────────────────────────────────────────────
+
+
+def _settings(read: File, file: str, environ: Mapping[str, str]) -> Settings:
+    brand = _brand(read.brand)
+    _check_urls(read)
+    departments = {
+        name: _department(name, section, read, brand) for name, section in read.departments.items()
+    }
+    if not departments:
+        raise BadShape("departments", "is empty; name at least one, or remove the key for the usual one.")
+    return Settings(
+        file=file,
+        brand=brand,
+        server=read.server,
+        store=read.store,
+        files=read.files,
+        queue=read.queue,
+        nlu=read.nlu,
+        lookups=read.lookups,
+        channels={name: _accounts(name, accounts, file) for name, accounts in read.channels.items()},
+        desks=read.desks,
+        departments=departments,
+        routing=tuple(_rule(index, route, read, brand) for index, route in enumerate(read.routing)),
+        handoff=_handoff(read.handoff, departments),
+        privacy=read.privacy,
+        console=read.console,
+        environment=Environment(
+            admin_password=environ.get("SWITCHBOARD_ADMIN_PASSWORD", ""),
+            api_token=environ.get("SWITCHBOARD_API_TOKEN", ""),
+            secret_key=environ.get("SWITCHBOARD_SECRET_KEY", ""),
+        ),
+    )
+
+
+def _brand(read: BrandSection) -> Brand:
+    if not read.languages:
+        raise BadShape("brand.languages", "is empty; name at least one language.")
+    language = read.language or read.languages[0]
+    _known("brand.language", language, read.languages, "is none of brand.languages")
+    try:
+        ZoneInfo(read.timezone)
+    except (KeyError, ValueError, OSError) as exc:
+        raise BadShape("brand.timezone", "there is no such time zone; write one like Europe/Berlin.") from exc
+    return Brand(
+        name=read.name,
+        language=language,
+        languages=read.languages,
+        timezone=read.timezone,
+        address=read.address,
+    )
+
+
+def _check_urls(read: File) -> None:
+    if not re.fullmatch(r"sqlite:///[^?#]+", read.store):
+        raise BadShape("store", "is no database we know; write sqlite:///path/to/file.db.")
+    if read.queue != "memory://":
+        raise BadShape("queue", "is no queue we know; write memory://.")
+    if "://" in read.files:
+        raise BadShape("files", "is no folder; write a path such as var/files.")
+    if read.server.public_url:
+        _web_address("server.public_url", read.server.public_url)
+    for name, lookup in read.lookups.items():
+        _web_address(f"lookups.{name}.url", lookup.url.replace(PUBLIC_URL, "http://localhost", 1))
+
+
+def _web_address(path: str, url: str) -> None:
+    """Values may be filled into a path or a query, never into a host."""
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        usable = False
+    else:
+        usable = usable and "{" not in parts.netloc
+    if not usable:
+        raise BadShape(path, "is no web address; write it like https://shop.example/path.")
+
+
+SLUG = re.compile(r"[a-z0-9][a-z0-9_-]*")
+
+
+def _slug(path: str, name: Any) -> str:
+    if not isinstance(name, str) or not SLUG.fullmatch(name):
+        raise BadShape(
+            path, "a name has small letters, digits, - and _ only, since it becomes part of addresses."
+        )
+    return str(name)
+
+
+def _known(path: str, name: str, known: Collection[str], problem: str) -> None:
+    if name not in known:
+        raise BadShape(path, f'"{name}" {problem}; {near(name, known)}')
+
+
+def _accounts(channel: str, accounts: tuple[dict[str, Any], ...], file: str) -> tuple[Account, ...]:
+    where = f"channels.{channel}"
+    if channel not in CHANNELS:
+        raise BadShape(where, f"there is no such channel; {near(channel, CHANNELS)}")
+    if channel not in CONNECTORS:
+        raise BadShape(where, "is not available yet; remove it.")
+    seen: set[str] = set()
+    for index, raw in enumerate(accounts):
+        path = f"{where}[{index}].account"
+        if "account" not in raw:
+            raise BadShape(path, "is missing; give this account a short name, it becomes part of addresses.")
+        name = _slug(path, raw["account"])
+        if name in seen:
+            raise BadShape(path, f'"{name}" is there twice; give each account of a channel its own name.')
+        seen.add(name)
+    return tuple(Account(raw, file, f"{where}[{index}]") for index, raw in enumerate(accounts))
+
+
+def _department(name: str, read: DepartmentSection, everything: File, brand: Brand) -> Department:
+    path = f"departments.{name}"
+    _slug(path, name)
+    others = [other for other in everything.departments if other != name]
+    if read.fallback:
+        _known(f"{path}.fallback", read.fallback, others, "is no other department")
+    labels = read.label if isinstance(read.label, dict) else {}
+    usual = next(iter(labels.values()), "") or str(read.label or name.replace("_", " ").capitalize())
+    return Department(
+        name=name,
+        label={language: labels.get(language, usual) for language in brand.languages},
+        hours=parse_hours(read.hours, f"{path}.hours"),
+        first_reply=timedelta(minutes=read.first_reply_minutes),
+        resolution=timedelta(hours=read.resolution_hours),
+        desk_channel=read.desk_channel,
+        fallback=read.fallback,
+    )
+
+
+def _rule(index: int, read: Route, everything: File, brand: Brand) -> Rule:
+    path = f"routing[{index}]"
+    _known(f"{path}.to", read.to, everything.departments, "is no department")
+    checks: dict[str, tuple[Collection[str], str]] = {
+        "urgency": (tuple(Level), "is no urgency"),
+        "language": (brand.languages, "is none of brand.languages"),
+        "channel": (CHANNELS, "is no channel"),
+    }
+    for key, (known, problem) in checks.items():
+        for value in _many(getattr(read.when, key)):
+            _known(f"{path}.when.{key}", value, known, problem)
+    conditions = {key: _many(getattr(read.when, key)) for key in ("intent", *checks)}
+    return Rule(to=read.to, ping=read.ping, **conditions)
+
+
+def _many(value: OneOrMany) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else value
+
+
+def _handoff(read: Handoff, departments: Mapping[str, Department]) -> Handoff:
+    chosen = read.default_department or next(iter(departments))
+    _known("handoff.default_department", chosen, departments, "is no department")
+    return replace(read, default_department=chosen)
