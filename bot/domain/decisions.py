@@ -23,6 +23,7 @@ OUT_OF_SCOPE = "out_of_scope"
 AFFIRM = "affirm"
 ASK_TWICE = 2
 CHOICES = 2
+LIKELY = 2 / 3  # of the usual threshold, once the choice is between two
 
 
 class LookupCall(Struct, frozen=True, kw_only=True):
@@ -267,9 +268,10 @@ def _chosen_in_words(case: Case, turn: Turn, policy: Policy, now: datetime) -> D
     asked = case.asked
     if asked is None or not asked.choices:
         return None
-    named = turn.understanding.intent.name
-    choice = asked.choices[0] if named == AFFIRM else named
-    if choice not in asked.choices:
+    intent = turn.understanding.intent
+    choice = asked.choices[0] if intent.name == AFFIRM else intent.name
+    likely = intent.confidence >= threshold(intent.name, policy) * LIKELY
+    if choice not in asked.choices or not likely:
         return None
     return _answer(replace(case, asked=None), choice, turn, policy, now)
 

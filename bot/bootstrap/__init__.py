@@ -1,0 +1,33 @@
+"""The composition root: the only place that picks implementations and puts them together."""
+
+from bot.bootstrap.commands import (
+    Conversation,
+    add_user,
+    chat,
+    check,
+    evaluate,
+    list_users,
+    models,
+    promote,
+    remove_user,
+    replay,
+    rollback,
+    train,
+)
+from bot.bootstrap.serving import serve
+
+__all__ = [
+    "Conversation",
+    "add_user",
+    "chat",
+    "check",
+    "evaluate",
+    "list_users",
+    "models",
+    "promote",
+    "remove_user",
+    "replay",
+    "rollback",
+    "serve",
+    "train",
+]

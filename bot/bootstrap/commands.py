@@ -1,0 +1,349 @@
+"""What the command line does besides serving: each command is one function over the parts."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec.structs import replace
+
+from bot import config
+from bot.bootstrap.parts import Parts, assembled, now, open_store, store_path
+from bot.bootstrap.serving import have_a_model
+from bot.config import ConfigError, Settings
+from bot.domain.errors import SwitchboardError, TooLate, Unknown
+from bot.domain.ids import new_id
+from bot.domain.messages import Address, Direction, Event, EventKind, EventState, Inbound, Message
+from bot.domain.ports import (
+    Applied,
+    Changes,
+    Checks,
+    Connector,
+    Delete,
+    Finding,
+    Insert,
+    Query,
+    Request,
+    Session,
+    User,
+)
+from bot.services.tuning import Tuning
+from bot.web.console.passwords import hash_password
+from nlu.answers import check as check_answers
+from nlu.embedded import Embedded
+from nlu.evaluation import evaluate as evaluate_model
+from nlu.models import Models
+from nlu.training import TrainedModel
+from nlu.training import train as train_model
+
+PATIENCE = 15.0  # seconds `replay` and `chat` wait for the bot
+QUIET = 0.4  # seconds without another reply until the bot has finished
+LOW_DISK = 500 * 1024 * 1024
+
+
+# ── Models ──────────────────────────────────────────────────────────────────────────────────────
+
+
+async def train(settings: Settings, data: Sequence[str] | None, engine: str | None) -> TrainedModel:
+    """Train a candidate. Raises `BadData`."""
+    if (engine or settings.nlu.engine) != "embedded":
+        raise ConfigError("--engine rasa is not available yet; train with --engine embedded.")
+    return await train_model([Path(path) for path in data or settings.nlu.data], Path(settings.nlu.models))
+
+
+async def evaluate(settings: Settings, data: str, model: str | None) -> dict[str, Any]:
+    """Score a model (the live one, else the newest) on a test file. Raises `BadData`, `Unknown`."""
+    models = Models(Path(settings.nlu.models))
+    engine = Embedded(models.load(model or await _live(settings) or _newest(models)))
+    return await evaluate_model(engine, [Path(data)])
+
+
+async def models(settings: Settings) -> list[dict[str, Any]]:
+    live, previous = await _live_and_previous(settings)
+    return [
+        {
+            **msgspec.to_builtins(summary),
+            "live": summary.id == live,
+            "previous": bool(previous) and summary.id == previous[0],
+        }
+        for summary in Models(Path(settings.nlu.models)).list()
+    ]
+
+
+async def promote(settings: Settings, model: str) -> None:
+    """Raises `Unknown`, `BadData`."""
+    async with _tuning(settings) as tuning:
+        await tuning.promote(model)
+
+
+async def rollback(settings: Settings) -> str:
+    """Raises `Unknown`."""
+    async with _tuning(settings) as tuning:
+        return await tuning.rollback()
+
+
+@asynccontextmanager
+async def _tuning(settings: Settings) -> AsyncIterator[Tuning]:
+    files = Models(Path(settings.nlu.models))
+    store = open_store(settings)
+    try:
+        yield Tuning(store, lambda wanted: Embedded(files.load(wanted)), now)
+    finally:
+        await store.close()
+
+
+async def _live_and_previous(settings: Settings) -> tuple[str, list[str]]:
+    if not store_path(settings).exists():
+        return "", []
+    async with _tuning(settings) as tuning:
+        return await tuning.live()
+
+
+async def _live(settings: Settings) -> str:
+    return (await _live_and_previous(settings))[0]
+
+
+def _newest(models: Models) -> str:
+    newest = models.latest()
+    if not newest:
+        raise Unknown("There is no model yet; run `switchboard train`.")
+    return newest
+
+
+# ── Console accounts ────────────────────────────────────────────────────────────────────────────
+
+
+async def add_user(settings: Settings, name: str, role: str, password: str) -> None:
+    """Raises `TooLate` when the name is taken, `MalformedPayload` when the password is too short."""
+    hashed = await asyncio.to_thread(hash_password, password)
+    store = open_store(settings)
+    try:
+        user = User(id=name, role=role, password=hashed, created_at=now())
+        if not isinstance(await store.apply(Changes(writes=(Insert(record=user),))), Applied):
+            raise TooLate(f"There is a user {name} already; remove it first or choose another name.")
+    finally:
+        await store.close()
+
+
+async def list_users(settings: Settings) -> list[User]:
+    store = open_store(settings)
+    try:
+        return sorted(await store.find(Query(kind=User, limit=1000)), key=lambda user: user.id)
+    finally:
+        await store.close()
+
+
+async def remove_user(settings: Settings, name: str) -> None:
+    """Also ends their sessions. Raises `Unknown`."""
+    store = open_store(settings)
+    try:
+        if await store.get(User, name) is None:
+            raise Unknown(f"There is no user {name}; `switchboard user list` shows them.")
+        sessions = await store.find(Query(kind=Session, equals={"user": name}, limit=1000))
+        gone = (Delete(kind=User, id=name), *(Delete(kind=Session, id=session.id) for session in sessions))
+        await store.apply(Changes(writes=gone))
+    finally:
+        await store.close()
+
+
+# ── Recorded webhooks ───────────────────────────────────────────────────────────────────────────
+
+
+async def replay(settings: Settings, body: bytes, channel: str, account: str) -> dict[str, Any]:
+    """Put a recorded body through parsing and the store a running server works on; waits for its outcome.
+
+    Nobody signs a recording again, so its signature is not asked for: whoever may run this may read the config.
+    """
+    async with assembled(settings) as parts:
+        connector = parts.connectors.get((channel, account))
+        if connector is None:
+            raise Unknown(f"There is no account {account!r} on channel {channel!r} in {settings.file}.")
+        request = Request(
+            method="POST", path=f"/webhooks/{channel}/{account}", query={}, headers={}, body=body
+        )
+        events = await parts.receiving.receive(connector.parse(request))
+        states = await _outcomes(parts, events)
+    return {"events": [{"id": event, "state": state} for event, state in states.items()]}
+
+
+async def _outcomes(parts: Parts, events: Sequence[str]) -> dict[str, str]:
+    """What a running server made of the events; still `pending` when none is running."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        found = [await parts.store.get(Event, event) for event in events]
+        states = {event.id: str(event.state) for event in found if event}
+        if EventState.PENDING not in states.values() or time.monotonic() > deadline:
+            return states
+        await asyncio.sleep(0.1)
+
+
+# ── A conversation in the terminal ──────────────────────────────────────────────────────────────
+
+
+class Conversation:
+    """The whole pipeline in this process, on a store of its own that is thrown away."""
+
+    def __init__(self, parts: Parts, connector: Connector, customer: str) -> None:
+        self._parts = parts
+        self._address = Address(
+            channel=connector.channel, account=connector.account, user=f"terminal:{customer}", chat=customer
+        )
+        self._said: set[str] = set()
+
+    async def ask(self, text: str) -> list[str]:
+        """What the bot says to this, in order; empty when it stays silent."""
+        inbound = Inbound(external_id=new_id(), kind=EventKind.MESSAGE, address=self._address, text=text)
+        (event,) = await self._parts.receiving.receive([inbound])
+        return await self._replies(event)
+
+    async def _replies(self, event: str) -> list[str]:
+        deadline, quiet_since = time.monotonic() + PATIENCE, 0.0
+        replies: list[str] = []
+        while time.monotonic() < deadline:
+            done = (
+                stored := await self._parts.store.get(Event, event)
+            ) and stored.state is not EventState.PENDING
+            fresh = await self._fresh() if done else []
+            replies += fresh
+            if fresh or not done:
+                quiet_since = time.monotonic()
+            elif time.monotonic() - quiet_since > QUIET:
+                break
+            await asyncio.sleep(0.05)
+        return replies
+
+    async def _fresh(self) -> list[str]:
+        cases, _ = await self._parts.reporting.cases(limit=5)
+        lines = [line for case in cases for line in await self._parts.reporting.transcript(case.id)]
+        new = [line for line in lines if line.direction is Direction.OUT and line.id not in self._said]
+        self._said.update(line.id for line in new)
+        return [_shown(line) for line in sorted(new, key=lambda line: line.seq)]
+
+
+def _shown(message: Message) -> str:
+    buttons = "".join(f"\n  [{button.label}]" for button in message.buttons)
+    return f"{message.text}{buttons}"
+
+
+@asynccontextmanager
+async def chat(settings: Settings, customer: str) -> AsyncIterator[Conversation]:
+    """A terminal conversation; the brand's own store is not touched, its live model is used."""
+    live = await _live(settings)
+    with tempfile.TemporaryDirectory(prefix="switchboard-chat-") as folder:
+        apart = replace(settings, store=f"sqlite:///{folder}/chat.db", files=f"{folder}/files")
+        async with assembled(apart) as parts:
+            if live:
+                await parts.tuning.promote(live)
+            await have_a_model(parts)
+            await parts.worker.start()
+            try:
+                yield Conversation(parts, next(iter(parts.connectors.values())), customer)
+            finally:
+                await parts.worker.stop()
+
+
+# ── The doctor ──────────────────────────────────────────────────────────────────────────────────
+
+
+async def check(settings: Settings, *, offline: bool) -> list[Finding]:
+    """One finding per thing that can be wrong, with its fix."""
+    findings = [Finding(name="config", status="ok", detail=settings.file), _disk(settings)]
+    try:
+        async with assembled(settings) as parts:
+            findings += [await _store(parts), *await _model(parts), _secret(settings), _api(settings)]
+            if not offline:
+                findings += await _lookups(parts)
+                findings += await _platforms(parts)
+    except SwitchboardError as error:
+        findings.append(
+            Finding(name="start", status="fail", detail=str(error), fix="Mend this, then check again.")
+        )
+    return findings
+
+
+def _disk(settings: Settings) -> Finding:
+    folder = store_path(settings).parent
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free
+    detail = f"{free / 1024**3:.1f} GiB free at {folder}"
+    if free < LOW_DISK:
+        return Finding(
+            name="disk", status="warn", detail=detail, fix="Make room: a full disk stops receiving."
+        )
+    return Finding(name="disk", status="ok", detail=detail)
+
+
+async def _store(parts: Parts) -> Finding:
+    started = time.perf_counter()
+    await parts.store.apply(Changes(writes=()))
+    ms = (time.perf_counter() - started) * 1000
+    return Finding(name="store", status="ok", detail=f"{parts.settings.store}, a commit takes {ms:.1f} ms")
+
+
+async def _model(parts: Parts) -> list[Finding]:
+    live, _ = await parts.tuning.live()
+    chosen = live or parts.models.latest()
+    if not chosen:
+        detail = "none yet; the server trains one when it starts"
+        return [Finding(name="model", status="warn", detail=detail, fix="switchboard train")]
+    engine = Embedded(parts.models.load(chosen))
+    problems = check_answers(parts.live.book(), engine.intents, parts.settings.lookups)
+    problems += config.unknown_intents(parts.settings, engine.intents)
+    found = [
+        Finding(name="answers", status="warn", detail=problem, fix="Edit the answers.")
+        for problem in problems
+    ]
+    return [Finding(name="model", status="ok", detail=f"{chosen}, {len(engine.intents)} intents"), *found]
+
+
+def _secret(settings: Settings) -> Finding:
+    if settings.environment.secret_key:
+        return Finding(name="secret", status="ok", detail="SWITCHBOARD_SECRET_KEY is set")
+    detail = f"kept in {store_path(settings).parent / 'secret.key'}"
+    return Finding(name="secret", status="ok", detail=detail)
+
+
+def _api(settings: Settings) -> Finding:
+    if settings.environment.api_token:
+        return Finding(name="api", status="ok", detail="SWITCHBOARD_API_TOKEN is set")
+    fix = "Set SWITCHBOARD_API_TOKEN if other tools shall use /api/v1."
+    return Finding(name="api", status="ok", detail="closed: no token is set", fix=fix)
+
+
+async def _lookups(parts: Parts) -> list[Finding]:
+    """Reachable is all that can be said without a customer's number."""
+    return [await _reachable(name, parts.settings.lookup_url(name)) for name in parts.settings.lookups]
+
+
+async def _reachable(name: str, url: str) -> Finding:
+    where = urlsplit(url)
+    port = where.port or (443 if where.scheme == "https" else 80)
+    try:
+        async with asyncio.timeout(3):
+            _, writer = await asyncio.open_connection(where.hostname, port)
+        writer.close()
+    except (OSError, TimeoutError):
+        fix = "Start that service (the shipped lookup is this server itself: start it first), or correct the URL."
+        detail = f"{where.hostname}:{port} does not answer"
+        return Finding(name=f"lookup {name}", status="warn", detail=detail, fix=fix)
+    return Finding(name=f"lookup {name}", status="ok", detail=f"{where.hostname}:{port} answers")
+
+
+async def _platforms(parts: Parts) -> list[Finding]:
+    found: list[Finding] = []
+    for (channel, account), connector in parts.connectors.items():
+        adapter: object = connector
+        if isinstance(adapter, Checks):
+            found += await adapter.check()
+        else:
+            found.append(Finding(name=f"{channel}/{account}", status="ok", detail="needs no platform"))
+    return found

@@ -1,0 +1,252 @@
+"""The parts of a server, chosen by the settings and put together by plain constructor arguments."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import aiohttp
+import msgspec
+from msgspec import Struct
+
+from bot.bootstrap.content import Live, read_content
+from bot.config import ConfigError, Settings, convert
+from bot.domain.errors import StoreUnavailable
+from bot.domain.ids import new_id
+from bot.domain.messages import FeedEntry
+from bot.domain.ports import Broadcast, Changes, Conflict, Connector, Files, Insert, Queue, Store
+from bot.lookups import HttpLookups, LookupConfig
+from bot.queues.memory import MemoryBroadcast, MemoryQueue
+from bot.services.answering import Answering
+from bot.services.ledger import CASES, Ledger
+from bot.services.receiving import Receiving
+from bot.services.reporting import Reporting
+from bot.services.sending import Sending
+from bot.services.tuning import Tuning
+from bot.stores.files import LocalFiles
+from bot.stores.sqlite import SqliteStore
+from bot.web.context import Web
+from bot.worker import Worker
+from connectors import CONNECTORS
+from connectors.base import Deps
+from handoff.desks.console import ConsoleDesk
+from handoff.takeover import Takeover
+from nlu.embedded import Embedded
+from nlu.models import Models
+
+SECRET_BYTES = 32
+Connectors = dict[tuple[str, str], Connector]
+
+
+class Parts(Struct, frozen=True, kw_only=True):
+    """Everything that runs, by its role."""
+
+    settings: Settings
+    live: Live
+    store: Store
+    queue: Queue
+    broadcast: Broadcast
+    files: Files
+    models: Models
+    tuning: Tuning
+    connectors: Mapping[tuple[str, str], Connector]
+    receiving: Receiving
+    takeover: Takeover
+    reporting: Reporting
+    worker: Worker
+    secret: bytes
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+@asynccontextmanager
+async def assembled(settings: Settings) -> AsyncIterator[Parts]:
+    """All parts, open; closed again in the reverse order. Raises `ConfigError`, `BadData`, `StoreUnavailable`."""
+    live = Live(read_content(settings))
+    secret = secret_key(settings)
+    store = open_store(settings)
+    queue, broadcast = MemoryQueue(), MemoryBroadcast()
+    try:
+        async with aiohttp.ClientSession() as session:
+            yield _parts(settings, live, secret, store, queue, broadcast, session)
+    finally:
+        await queue.close()
+        await store.close()
+
+
+def _parts(
+    settings: Settings,
+    live: Live,
+    secret: bytes,
+    store: Store,
+    queue: Queue,
+    broadcast: Broadcast,
+    session: aiohttp.ClientSession,
+) -> Parts:
+    commit = Ledger(store, queue, broadcast, now)
+    connectors = _connectors(settings, _deps(secret, commit, store, broadcast))
+    reporting = Reporting(store, now, settings.channels)
+    models = Models(Path(settings.nlu.models))
+    tuning = Tuning(store, lambda wanted: Embedded(models.load(wanted)), now)
+    takeover = Takeover(store, commit, live.rules, live.book, reporting.usual, now, new_id)
+    answering = Answering(
+        store=store,
+        commit=commit,
+        understander=lambda: tuning,
+        policy=live.policy,
+        lookups=_lookups(settings, session),
+        rules=live.rules,
+        connectors=connectors,
+        usual=reporting.usual,
+        clock=now,
+        new_id=new_id,
+    )
+    sending = Sending(
+        store=store,
+        commit=commit,
+        connectors=connectors,
+        desks={"console": _console(broadcast)},
+        takeover=takeover,
+        clock=now,
+        new_id=new_id,
+        stale=live.policy().stale,
+    )
+    worker = Worker(
+        store=store, queue=queue, answering=answering, sending=sending, takeover=takeover, clock=now
+    )
+    return Parts(
+        settings=settings,
+        live=live,
+        store=store,
+        queue=queue,
+        broadcast=broadcast,
+        files=LocalFiles(Path(settings.files)),
+        models=models,
+        tuning=tuning,
+        connectors=connectors,
+        receiving=Receiving(store, commit, now, new_id, secret),
+        takeover=takeover,
+        reporting=reporting,
+        worker=worker,
+        secret=secret,
+    )
+
+
+def web_context(parts: Parts) -> Web:
+    """What the pages are handed."""
+    settings = parts.settings
+    return Web(
+        brand=settings.brand,
+        departments=settings.departments,
+        connectors=parts.connectors,
+        origins={
+            str(account["account"]): tuple(account.get("origins", ()))
+            for account in settings.channels.get("webchat", ())
+        },
+        store=parts.store,
+        broadcast=parts.broadcast,
+        files=parts.files,
+        receiving=parts.receiving,
+        takeover=parts.takeover,
+        reporting=parts.reporting,
+        understander=parts.tuning,
+        labels={intent: answer.label for intent, answer in parts.live.book().answers.items()},
+        clock=now,
+        new_id=new_id,
+        secret=parts.secret,
+        public_url=settings.server.url,
+        api_token=settings.environment.api_token,
+        session_hours=settings.console.session_hours,
+    )
+
+
+# ── Choosing ────────────────────────────────────────────────────────────────────────────────────
+
+
+def store_path(settings: Settings) -> Path:
+    return Path(settings.store.removeprefix("sqlite:///"))
+
+
+def open_store(settings: Settings) -> SqliteStore:
+    """Raises `BadData`, `StoreUnavailable`."""
+    return SqliteStore(store_path(settings))
+
+
+def secret_key(settings: Settings) -> bytes:
+    """The key of pseudonyms, chat tokens and sessions: from the environment, else made once beside the store."""
+    if settings.environment.secret_key:
+        return settings.environment.secret_key.encode()
+    path = store_path(settings).parent / "secret.key"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            _write_secret(path)
+        key = bytes.fromhex(path.read_text(encoding="ascii").strip())
+    except (OSError, ValueError) as exc:
+        raise ConfigError(
+            f"{path} cannot be used as the secret key; restore it or set SWITCHBOARD_SECRET_KEY."
+        ) from exc
+    if len(key) < SECRET_BYTES:
+        raise ConfigError(f"{path} is cut short; restore it from a backup or set SWITCHBOARD_SECRET_KEY.")
+    return key
+
+
+def _write_secret(path: Path) -> None:
+    """All of it or nothing, and only for us: half a key would lock out every customer later."""
+    fresh = path.with_suffix(f".{os.getpid()}")
+    with os.fdopen(
+        os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii"
+    ) as file:
+        file.write(secrets.token_hex(SECRET_BYTES))
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        os.link(fresh, path)  # fails when another process was faster: then its key counts
+    except FileExistsError:
+        pass
+    finally:
+        fresh.unlink()
+
+
+def _deps(secret: bytes, commit: Ledger, store: Store, broadcast: Broadcast) -> Deps:
+    async def append(entry: FeedEntry) -> None:
+        outcome = await commit(Changes(writes=(Insert(record=entry, scope=entry.topic),)))
+        if isinstance(outcome, Conflict):
+            raise StoreUnavailable("The feed could not be written; try again.")
+
+    async def known(id: str) -> bool:
+        return await store.get(FeedEntry, id) is not None
+
+    return Deps(secret=secret, clock=now, append=append, known=known, publish=broadcast.publish)
+
+
+def _connectors(settings: Settings, deps: Deps) -> Connectors:
+    """Every account of every channel. Raises `ConfigError`, `Misconfigured`."""
+    found: Connectors = {}
+    for channel, accounts in settings.channels.items():
+        kind = CONNECTORS[channel]
+        for account in accounts:
+            connector = kind(convert(account, kind.Settings, account.path), deps)
+            found[channel, connector.account] = connector
+    return found
+
+
+def _lookups(settings: Settings, session: aiohttp.ClientSession) -> HttpLookups:
+    configs = {
+        name: LookupConfig(url=settings.lookup_url(name), timeout=lookup.timeout, headers=lookup.headers)
+        for name, lookup in settings.lookups.items()
+    }
+    return HttpLookups(configs, session)
+
+
+def _console(broadcast: Broadcast) -> ConsoleDesk:
+    async def hint(case: str) -> None:
+        await broadcast.publish(CASES, msgspec.json.encode({"case": case}))
+
+    return ConsoleDesk(hint)

@@ -1,0 +1,200 @@
+"""Run the server: everything starts in order, says where it is, and stops gracefully."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import secrets
+import signal
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import click
+import structlog
+from aiohttp import web
+
+from bot import config, logs
+from bot.bootstrap.content import read_content
+from bot.bootstrap.parts import Parts, assembled, now, web_context
+from bot.config import ConfigError, Settings
+from bot.domain.errors import SwitchboardError
+from bot.domain.ports import Applied, Changes, Insert, Query, Runs, User
+from bot.web import app as application
+from bot.web.console.passwords import hash_password
+from bot.web.probes import Probe
+from nlu.answers import check as check_answers
+from nlu.training import train
+
+log = structlog.get_logger()
+
+FOLLOW_EVERY = 1.0  # seconds until a promoted model is noticed
+ADMIN = "admin"
+PASSWORD_BYTES = 12
+FIXED = (
+    "server",
+    "store",
+    "files",
+    "queue",
+    "channels",
+    "desks",
+    "console",
+    "lookups",
+)  # until the next start
+
+
+async def serve(settings: Settings, role: str, config_path: Path | str) -> None:
+    """Serve until SIGTERM or SIGINT. Raises a `SwitchboardError` when it cannot start."""
+    config.require_shared(settings, role)
+    logs.setup()
+    async with AsyncExitStack() as stack:
+        parts = await stack.enter_async_context(assembled(settings))
+        await have_a_model(parts)
+        _warn_about_answers(parts)
+        password = await first_admin(parts)
+        stopping = _stop_on_signals(parts, config_path)
+        await _start_adapters(parts, stack)
+        await _listen(parts, stack)
+        await parts.worker.start()
+        stack.push_async_callback(parts.worker.stop)
+        follower = asyncio.create_task(_follow(parts))
+        stack.callback(follower.cancel)
+        _greet(settings, password)
+        await stopping.wait()
+        click.echo("Stopping: finishing what is in hand …", err=True)
+
+
+async def have_a_model(parts: Parts) -> None:
+    """Train the starter model if there is none; after that the live model is whatever was promoted."""
+    live, _ = await parts.tuning.live()
+    if not live:
+        await parts.tuning.promote(parts.models.latest() or await _train(parts))
+    await parts.tuning.follow()
+    if not await _usable(parts):
+        raise ConfigError(
+            f"The live model {live} cannot be used; run `switchboard rollback`, or `switchboard train` "
+            "and `switchboard promote ID`."
+        )
+
+
+async def _train(parts: Parts) -> str:
+    click.echo("Training the first model from your examples (a few seconds) …", err=True)
+    nlu = parts.settings.nlu
+    return (await train([Path(path) for path in nlu.data], Path(nlu.models))).id
+
+
+async def _usable(parts: Parts) -> bool:
+    try:
+        return bool(parts.tuning.model)
+    except SwitchboardError:
+        return False
+
+
+def _warn_about_answers(parts: Parts) -> None:
+    for warning in check_answers(parts.live.book(), parts.tuning.intents, parts.settings.lookups):
+        log.warning("answers", problem=warning)
+    for warning in config.unknown_intents(parts.settings, parts.tuning.intents):
+        log.warning("config", problem=warning)
+
+
+async def first_admin(parts: Parts) -> str:
+    """Make sure somebody can log in; returns the one-time password when one was made up."""
+    if await parts.store.find(Query(kind=User, limit=1)):
+        return ""
+    given = parts.settings.environment.admin_password
+    password = given or secrets.token_urlsafe(PASSWORD_BYTES)
+    hashed = await asyncio.to_thread(hash_password, password)
+    admin = User(id=ADMIN, role="admin", password=hashed, created_at=now())
+    made = isinstance(await parts.store.apply(Changes(writes=(Insert(record=admin),))), Applied)
+    return password if made and not given else ""
+
+
+def _stop_on_signals(parts: Parts, config_path: Path | str) -> asyncio.Event:
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for wanted in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(wanted, stopping.set)
+    loop.add_signal_handler(signal.SIGHUP, reload, parts, config_path)
+    return stopping
+
+
+def reload(parts: Parts, config_path: Path | str) -> None:
+    """Read the configuration again; an error keeps the old one."""
+    try:
+        fresh = config.load(config_path, os.environ)
+        content = read_content(fresh)
+    except SwitchboardError as error:
+        log.error("config.kept", why=str(error))  # noqa: TRY400  the sentence says it all
+        return
+    parts.live.replace(content)
+    waiting = [key for key in FIXED if getattr(fresh, key) != getattr(parts.settings, key)]
+    log.info("config.read", needs_restart=waiting)
+
+
+async def _start_adapters(parts: Parts, stack: AsyncExitStack) -> None:
+    """Whatever has something to do while we run: register a webhook, poll, hold a socket."""
+    adapters: list[object] = list(parts.connectors.values())
+    for adapter in adapters:
+        if isinstance(adapter, Runs):
+            await adapter.start()
+            stack.push_async_callback(adapter.stop)
+
+
+async def _listen(parts: Parts, stack: AsyncExitStack) -> None:
+    server = parts.settings.server
+    app = application.build(web_context(parts), probes(parts))
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=5)
+    await runner.setup()
+    stack.push_async_callback(runner.cleanup)
+    try:
+        await web.TCPSite(runner, server.host, server.port, reuse_address=True).start()
+    except OSError as exc:
+        raise ConfigError(_why_not_listening(exc, server.host, server.port)) from exc
+
+
+def _why_not_listening(error: OSError, host: str, port: int) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"Port {port} on {host} is in use; stop the other program or choose another port: --port {port + 1}."
+    if error.errno == errno.EACCES:
+        return f"Port {port} needs more rights than we have; choose one above 1023: --port 8080."
+    return f"{host}:{port} cannot be listened on ({error.strerror}); check server.host and server.port."
+
+
+def probes(parts: Parts) -> Mapping[str, Probe]:
+    async def store() -> str:
+        try:
+            await parts.store.find(Query(kind=User, limit=1))
+        except SwitchboardError as error:
+            return str(error)
+        return ""
+
+    async def model() -> str:
+        return "" if await _usable(parts) else "No model is live."
+
+    async def queue() -> str:
+        return ""  # in this process: it is there as long as we are
+
+    return {"store": store, "queue": queue, "model": model}
+
+
+async def _follow(parts: Parts) -> None:
+    """Notice a model that was promoted elsewhere."""
+    while True:
+        await asyncio.sleep(FOLLOW_EVERY)
+        try:
+            await parts.tuning.follow()
+        except Exception:
+            log.exception("model.follow")
+
+
+def _greet(settings: Settings, password: str) -> None:
+    url = settings.server.url
+    click.echo(f"\n  {settings.brand.name} is listening.\n")
+    click.echo(f"  Chat as a customer   {url}/")
+    click.echo(f"  Work as an agent     {url}/console")
+    if password:
+        click.echo(
+            f"\n  First log-in: user {ADMIN}, password {password}   (shown once; change it in the console)"
+        )
+    click.echo("\n  Stop with Ctrl-C.\n")
