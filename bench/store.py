@@ -6,7 +6,7 @@ import asyncio
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
@@ -75,8 +75,8 @@ async def applies(store: SqliteStore, numbers: Iterator[int], callers: int) -> s
     )
 
 
-async def reads(store: SqliteStore) -> Iterator[str]:
-    queries = {
+async def reads(store: SqliteStore) -> AsyncIterator[str]:
+    queries: dict[str, Callable[[int], Awaitable[object]]] = {
         "get": lambda at: store.get(Event, f"event{at:020}"),
         "find, next of a lane": lambda at: store.find(
             Query(
@@ -95,7 +95,6 @@ async def reads(store: SqliteStore) -> Iterator[str]:
             Query(kind=Event, equals={"lane": f"customer{at % LANES}"})
         ),
     }
-    lines = []
     for name, read in queries.items():
         waits = []
         for at in range(READS if name == "get" else READS // 10):
@@ -104,8 +103,7 @@ async def reads(store: SqliteStore) -> Iterator[str]:
             waits.append(time.perf_counter() - started)
         waits.sort()
         p99 = waits[int(len(waits) * 0.99)]
-        lines.append(f"{name:21}: p50 {median(waits) * 1e6:6.0f} µs, p99 {p99 * 1e6:6.0f} µs")
-    return iter(lines)
+        yield f"{name:21}: p50 {median(waits) * 1e6:6.0f} µs, p99 {p99 * 1e6:6.0f} µs"
 
 
 async def main(folder: Path) -> None:
@@ -113,7 +111,7 @@ async def main(folder: Path) -> None:
     numbers = iter(range(sys.maxsize))
     for callers in CALLERS:
         print(await applies(store, numbers, callers))
-    for line in await reads(store):
+    async for line in reads(store):
         print(line)
     await store.close()
 

@@ -31,10 +31,12 @@ def encode(record: Struct) -> bytes:
     return body
 
 
-def decode(kind: type[T], body: bytes) -> T:
+def decode(kind: type[T], body: bytes | str) -> T:
     """The record in a body; raises `BadData`. A `Raw` in it stays valid, it keeps the bytes it points into."""
     try:
-        return _read(kind, body)
+        return _read(
+            kind, body.encode() if isinstance(body, str) else body
+        )  # SQL mended by hand makes it text
     except ValueError as exc:  # msgspec's and json's decoding errors are both
         raise BadData(
             f"A stored {kind.__name__} cannot be read ({exc}). Start the version that wrote it, "

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from datetime import timedelta
 from importlib import resources
 from pathlib import Path
@@ -32,14 +33,25 @@ _UNUSABLE = {
 
 
 def prepare(path: Path, patience: timedelta) -> None:
-    """Make the file and bring it up to date; raises `BadData` or `StoreUnavailable`."""
+    """Make the file and bring it up to date; raises `BadData`, or `sqlite3.Error`."""
     _place(path)
+    with closing(connect(path, patience)) as db:
+        _own(db, path)
+        _migrate(db)
+
+
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Turns `sqlite3.Error` into `BadData` where an operator has to act, else into `StoreUnavailable`."""
     try:
-        with closing(connect(path, patience)) as db:
-            _own(db, path)
-            _migrate(db)
+        yield
     except sqlite3.Error as exc:
-        raise _explained(path, exc) from exc
+        code = getattr(exc, "sqlite_errorcode", 0) & 0xFF  # the low byte of an extended code
+        if code in _UNUSABLE:
+            raise BadData(f"{path} {_UNUSABLE[code]}.") from exc
+        raise StoreUnavailable(
+            f"{path} cannot be used just now ({exc}); is another process holding it?"
+        ) from exc
 
 
 def connect(path: Path, patience: timedelta) -> sqlite3.Connection:
@@ -127,10 +139,3 @@ def _statements(script: str) -> list[str]:
 def _number(db: sqlite3.Connection, pragma: str) -> int:
     ((value,),) = db.execute(f"PRAGMA {pragma}").fetchall()
     return int(value)
-
-
-def _explained(path: Path, exc: sqlite3.Error) -> BadData | StoreUnavailable:
-    code = getattr(exc, "sqlite_errorcode", 0) & 0xFF  # the low byte of an extended code
-    if code in _UNUSABLE:
-        return BadData(f"{path} {_UNUSABLE[code]}.")
-    return StoreUnavailable(f"{path} cannot be used just now ({exc}); is another process holding it?")

@@ -17,7 +17,7 @@ from msgspec import Struct
 from bot.domain.errors import StoreUnavailable
 from bot.domain.ports import Changes, Outcome, Query
 from bot.stores.sqlite.bodies import decode
-from bot.stores.sqlite.database import connect_reader, connect_writer, prepare
+from bot.stores.sqlite.database import connect_reader, connect_writer, explained, prepare
 from bot.stores.sqlite.tables import Value, column, table, text
 from bot.stores.sqlite.units import Refused, apply, give_back, reserve
 from bot.stores.sqlite.writer import Writer
@@ -41,10 +41,11 @@ class SqliteStore:
     """
 
     def __init__(self, path: Path, *, patience: timedelta = PATIENCE) -> None:
-        prepare(path, patience)
-        self._near = connect_reader(path, patience)
-        self._far = connect_reader(path, patience)
-        self._db = connect_writer(path, patience)
+        with explained(path):
+            prepare(path, patience)
+            self._near = connect_reader(path, patience)
+            self._far = connect_reader(path, patience)
+            self._db = connect_writer(path, patience)
         self._writer = Writer(self._db)
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="sqlite-reader")
         self._small: dict[str, bool] = {}  # SQL → is it answered from an index, in order
