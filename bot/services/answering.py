@@ -136,7 +136,7 @@ class Answering:
         except StoreUnavailable:
             raise
         except Exception as error:
-            log.exception("event.failed", event=batch[0].id, channel=batch[0].channel)
+            log.exception("event.failed", id=batch[0].id, channel=batch[0].channel)
             return await self._failed(batch[0], type(error).__name__)
 
     # ── A turn: what the customer said since we last looked ─────────────────────────────────────

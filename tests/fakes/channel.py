@@ -1,0 +1,67 @@
+"""A channel that keeps a platform's view: what arrived, and how it can go wrong."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+from bot.domain.errors import SendError
+from bot.domain.messages import Inbound, Message
+from bot.domain.outbox import Receipt
+from bot.domain.ports import Capabilities, Payload, Rate, Request
+
+
+class FakeChannel:
+    """Sends succeed unless `trouble` holds an error; `arrives` says whether the customer saw it all the same."""
+
+    def __init__(self, *, hosted: bool = False, parts: int = 1) -> None:
+        self.channel, self.account = "test", "shop"
+        self.capabilities = Capabilities(buttons=10, hosted=hosted)
+        self.arrived: list[tuple[str, str]] = []  # chat, text: what the customer sees
+        self.attempts = 0
+        self.trouble: deque[tuple[SendError, bool]] = deque()
+        self.before_send: Callable[[], None] = lambda: None
+        self._parts = parts
+
+    def fails(self, error: SendError, *, arrives: bool = False) -> None:
+        self.trouble.append((error, arrives))
+
+    def authenticate(self, request: Request) -> None: ...
+
+    def parse(self, request: Request) -> tuple[Inbound, ...]:
+        return ()
+
+    def render(self, message: Message) -> tuple[Payload, ...]:
+        texts = (
+            [message.text] if self._parts == 1 else [f"{message.text}/{part}" for part in range(self._parts)]
+        )
+        return tuple({"id": message.id, "chat": message.address.chat, "text": text} for text in texts)
+
+    def rates(self, chat: str) -> tuple[Rate, ...]:
+        return ()
+
+    async def send(self, payload: Payload) -> Receipt:
+        self.attempts += 1
+        self.before_send()
+        if self.trouble:
+            error, arrives = self.trouble.popleft()
+            if arrives:
+                self._keep(payload)
+            raise error
+        self._keep(payload)
+        return Receipt(external_id=f"x{self.attempts}")
+
+    def _keep(self, payload: Payload) -> None:
+        self.arrived.append((payload["chat"], payload["text"]))
+
+    @property
+    def texts(self) -> list[str]:
+        return [text for _, text in self.arrived]
+
+
+class AskableChannel(FakeChannel):
+    """One that can be asked whether a message arrived."""
+
+    async def find(self, payload: Payload) -> Receipt | None:
+        seen = (payload["chat"], payload["text"]) in self.arrived
+        return Receipt(external_id="found") if seen else None
