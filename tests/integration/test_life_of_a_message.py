@@ -38,13 +38,13 @@ async def here(tmp_path: Path) -> AsyncIterator[World]:
 # ── Once, in order, together ────────────────────────────────────────────────────────────────────
 
 
-async def test_a_question_is_answered(here: World):
+async def test_a_question_is_answered(here: World) -> None:
     await here.hear(inbound("When are you open?"))
     assert here.channel.texts == ["About hours."]
     assert [line.direction for line in await here.transcript()] == [Direction.IN, Direction.OUT]
 
 
-async def test_the_same_event_ten_times_at_once_is_one_message_and_one_answer(here: World):
+async def test_the_same_event_ten_times_at_once_is_one_message_and_one_answer(here: World) -> None:
     ids = await asyncio.gather(*(here.receive(inbound("When are you open?")) for _ in range(10)))
     await here.answer()
     await here.send()
@@ -54,14 +54,14 @@ async def test_the_same_event_ten_times_at_once_is_one_message_and_one_answer(he
     assert (stats["received"], stats["duplicate"], stats["stored"]) == (10, 9, 1)
 
 
-async def test_first_messages_at_once_make_one_customer_and_one_case(here: World):
+async def test_first_messages_at_once_make_one_customer_and_one_case(here: World) -> None:
     await asyncio.gather(*(here.receive(inbound("Hmm", f"e{number}")) for number in range(20)))
     await here.answer()
     assert len(await here.cases()) == 1
     assert len(await here.transcript()) == 20 + 1
 
 
-async def test_two_workers_on_one_lane_answer_once(here: World):
+async def test_two_workers_on_one_lane_answer_once(here: World) -> None:
     await here.receive(inbound("When are you open?"))
     (event,) = await here.events("pending")
     await asyncio.gather(*(here.make_answering().work(event.lane) for _ in range(5)))
@@ -69,12 +69,12 @@ async def test_two_workers_on_one_lane_answer_once(here: World):
     assert here.channel.texts == ["About hours."]
 
 
-async def test_what_waits_in_a_lane_is_answered_together(here: World):
+async def test_what_waits_in_a_lane_is_answered_together(here: World) -> None:
     await here.hear(inbound("Hi", "e1"), inbound("a question", "e2"), inbound("When are you open?", "e3"))
     assert here.channel.texts == ["About hours."]
 
 
-async def test_messages_are_kept_in_the_order_received(here: World):
+async def test_messages_are_kept_in_the_order_received(here: World) -> None:
     texts = [f"message {number}" for number in range(30)]
     await here.receive(*(inbound(text, text) for text in texts))
     await here.answer()
@@ -82,7 +82,7 @@ async def test_messages_are_kept_in_the_order_received(here: World):
     assert said == texts
 
 
-async def test_a_greeting_waits_a_breath_for_its_question(here: World):
+async def test_a_greeting_waits_a_breath_for_its_question(here: World) -> None:
     await here.receive(inbound("Hi", "e1"))
     (event,) = await here.events("pending")
     patient = here.make_answering()
@@ -96,7 +96,7 @@ async def test_a_greeting_waits_a_breath_for_its_question(here: World):
     assert here.channel.texts == ["About hours."]
 
 
-async def test_a_question_does_not_wait_for_a_breath(here: World):
+async def test_a_question_does_not_wait_for_a_breath(here: World) -> None:
     await here.receive(inbound("When are you open?"))
     (event,) = await here.events("pending")
     here.answering._patience = timedelta(seconds=2)
@@ -106,18 +106,18 @@ async def test_a_question_does_not_wait_for_a_breath(here: World):
 # ── Lookups and slots ───────────────────────────────────────────────────────────────────────────
 
 
-async def test_a_number_in_the_question_is_looked_up(here: World):
+async def test_a_number_in_the_question_is_looked_up(here: World) -> None:
     await here.hear(inbound("Where is my parcel 4711?"))
     assert here.channel.texts == ["4711 is on its way."]
 
 
-async def test_a_number_may_come_alone_in_the_next_message(here: World):
+async def test_a_number_may_come_alone_in_the_next_message(here: World) -> None:
     await here.hear(inbound("Where is my parcel?", "e1"))
     await here.hear(inbound("4711", "e2"))
     assert here.channel.texts == ["Which order number?", "4711 is on its way."]
 
 
-async def test_a_lookup_that_fails_brings_the_case_to_a_person(here: World):
+async def test_a_lookup_that_fails_brings_the_case_to_a_person(here: World) -> None:
     here.lookups.error = LookupFailed("the order service did not answer within 2 s")
     await here.hear(inbound("Where is my parcel 4711?"))
     case = await here.case()
@@ -127,7 +127,7 @@ async def test_a_lookup_that_fails_brings_the_case_to_a_person(here: World):
     assert "2 s" in case.handoff.detail
 
 
-async def test_a_broken_answer_never_loses_the_message(tmp_path: Path):
+async def test_a_broken_answer_never_loses_the_message(tmp_path: Path) -> None:
     broken = policy(book=book(answer("hours", text={"en": "Until {closing}."})))
     async with world(tmp_path, policy_=broken) as here:
         await here.hear(inbound("When are you open?"))
@@ -140,7 +140,7 @@ async def test_a_broken_answer_never_loses_the_message(tmp_path: Path):
 # ── Handoff ─────────────────────────────────────────────────────────────────────────────────────
 
 
-async def test_a_handoff_is_state_word_and_card_in_one_transaction(here: World):
+async def test_a_handoff_is_state_word_and_card_in_one_transaction(here: World) -> None:
     await here.receive(inbound("A person please"))
     await here.answer()
     case, rows = await here.case(), await here.rows()
@@ -150,7 +150,7 @@ async def test_a_handoff_is_state_word_and_card_in_one_transaction(here: World):
     assert len(await here.did(Did.PROMISED)) == 1
 
 
-async def test_the_department_follows_the_intent(here: World):
+async def test_the_department_follows_the_intent(here: World) -> None:
     here.knows("I write for a newspaper", understanding("press"))
     await here.hear(inbound("I write for a newspaper"))
     case = await here.case()
@@ -158,7 +158,7 @@ async def test_the_department_follows_the_intent(here: World):
     assert here.channel.texts == ["A colleague of Press answers within 30 minutes."]
 
 
-async def test_while_people_have_a_case_the_bot_is_silent(here: World):
+async def test_while_people_have_a_case_the_bot_is_silent(here: World) -> None:
     await here.hear(inbound("A person please", "e1"))
     await here.act(Act.CLAIM)
     await here.hear(inbound("When are you open?", "e2"))
@@ -166,7 +166,7 @@ async def test_while_people_have_a_case_the_bot_is_silent(here: World):
     assert (await here.transcript())[-1].text == "When are you open?"
 
 
-async def test_taking_over_cancels_what_the_bot_has_not_sent(here: World):
+async def test_taking_over_cancels_what_the_bot_has_not_sent(here: World) -> None:
     await here.receive(inbound("When are you open?"))
     await here.answer()
     await here.act(Act.CLAIM)
@@ -175,7 +175,7 @@ async def test_taking_over_cancels_what_the_bot_has_not_sent(here: World):
     assert [line.state for line in await here.transcript()][-1] is MessageState.CANCELLED
 
 
-async def test_fifty_clicks_on_claim_make_one_owner(here: World):
+async def test_fifty_clicks_on_claim_make_one_owner(here: World) -> None:
     await here.hear(inbound("A person please"))
     agents = [replace(ADA, id=f"a{number}", name=f"Agent {number}") for number in range(50)]
     results = await asyncio.gather(
@@ -187,7 +187,7 @@ async def test_fifty_clicks_on_claim_make_one_owner(here: World):
     assert (await here.case()).owners == (winners[0].owner.name,)  # type: ignore[union-attr]
 
 
-async def test_the_same_action_twice_is_one_action(here: World):
+async def test_the_same_action_twice_is_one_action(here: World) -> None:
     await here.hear(inbound("A person please"))
     await here.act(Act.CLAIM)
     await asyncio.gather(*(here.act(Act.REPLY, id="click", text="Hello!") for _ in range(5)))
@@ -195,7 +195,7 @@ async def test_the_same_action_twice_is_one_action(here: World):
     assert here.channel.texts.count("Hello!") == 1
 
 
-async def test_only_the_owner_speaks(here: World):
+async def test_only_the_owner_speaks(here: World) -> None:
     await here.hear(inbound("A person please"))
     with pytest.raises(NotAllowed, match="Claim case"):
         await here.act(Act.REPLY, text="Hello!")
@@ -204,7 +204,7 @@ async def test_only_the_owner_speaks(here: World):
         await here.act(Act.REPLY, agent=BEN, text="Hello!")
 
 
-async def test_a_note_is_never_sent(here: World):
+async def test_a_note_is_never_sent(here: World) -> None:
     await here.hear(inbound("A person please"))
     await here.act(Act.NOTE, agent=BEN, text="He called before.")
     await here.send()
@@ -212,7 +212,7 @@ async def test_a_note_is_never_sent(here: World):
     assert (await here.transcript())[-1].direction is Direction.NOTE
 
 
-async def test_a_reply_reaches_the_customer_and_stops_the_clock(here: World):
+async def test_a_reply_reaches_the_customer_and_stops_the_clock(here: World) -> None:
     await here.hear(inbound("A person please"))
     await here.act(Act.CLAIM)
     case = await here.act(Act.REPLY, text="Here I am.")
@@ -221,21 +221,21 @@ async def test_a_reply_reaches_the_customer_and_stops_the_clock(here: World):
     assert (case.lease, case.waiting_since) == (None, None)
 
 
-async def test_after_a_return_to_the_bot_the_bot_answers_again(here: World):
+async def test_after_a_return_to_the_bot_the_bot_answers_again(here: World) -> None:
     await here.hear(inbound("A person please", "e1"))
     await here.act(Act.RETURN_TO_BOT)
     await here.hear(inbound("When are you open?", "e2"))
     assert here.channel.texts[-1] == "About hours."
 
 
-async def test_a_move_keeps_owner_history_and_waits_there(here: World):
+async def test_a_move_keeps_owner_history_and_waits_there(here: World) -> None:
     await here.hear(inbound("A person please"))
     await here.act(Act.CLAIM)
     case = await here.act(Act.MOVE, department="press")
     assert (case.state, case.department, case.owners) == (CaseState.WAITING, "press", ("Ada",))
 
 
-async def test_a_relabel_is_kept_as_a_label(here: World):
+async def test_a_relabel_is_kept_as_a_label(here: World) -> None:
     await here.hear(inbound("A person please"))
     await here.act(Act.RELABEL, intent="returns")
     (label,) = await here.reporting.labels()
@@ -245,7 +245,7 @@ async def test_a_relabel_is_kept_as_a_label(here: World):
 # ── Reopening ───────────────────────────────────────────────────────────────────────────────────
 
 
-async def test_thanks_after_the_end_reopen_nothing(here: World):
+async def test_thanks_after_the_end_reopen_nothing(here: World) -> None:
     await here.hear(inbound("A person please", "e1"))
     await here.act(Act.CLAIM)
     await here.act(Act.RESOLVE, outcome="solved")
@@ -254,7 +254,7 @@ async def test_thanks_after_the_end_reopen_nothing(here: World):
     assert (await here.transcript())[-1].text == "Thanks!"
 
 
-async def test_going_on_with_a_persons_case_reopens_it_for_people(here: World):
+async def test_going_on_with_a_persons_case_reopens_it_for_people(here: World) -> None:
     await here.hear(inbound("A person please", "e1"))
     await here.act(Act.CLAIM)
     await here.act(Act.RESOLVE)
@@ -266,7 +266,7 @@ async def test_going_on_with_a_persons_case_reopens_it_for_people(here: World):
     assert case.last_owner == ADA
 
 
-async def test_long_after_the_end_a_new_case_knows_the_old_one(here: World):
+async def test_long_after_the_end_a_new_case_knows_the_old_one(here: World) -> None:
     await here.hear(inbound("When are you open?", "e1"))
     await here.act(Act.RESOLVE)
     here.clock.forward(days=8)
@@ -278,7 +278,7 @@ async def test_long_after_the_end_a_new_case_knows_the_old_one(here: World):
 # ── Sending ─────────────────────────────────────────────────────────────────────────────────────
 
 
-async def test_a_deferred_message_is_sent_later_and_overtaken_by_none(here: World):
+async def test_a_deferred_message_is_sent_later_and_overtaken_by_none(here: World) -> None:
     here.channel.fails(SendDeferred("slow down", timedelta(seconds=7)))
     await here.hear(inbound("When are you open?", "e1"))
     await here.hear(inbound("Can I return it?", "e2"))
@@ -288,7 +288,7 @@ async def test_a_deferred_message_is_sent_later_and_overtaken_by_none(here: Worl
     assert here.channel.texts == ["About hours.", "About returns."]
 
 
-async def test_a_refused_answer_is_visible_and_brings_a_person(here: World):
+async def test_a_refused_answer_is_visible_and_brings_a_person(here: World) -> None:
     here.channel.fails(SendRejected("text not allowed"))
     await here.hear(inbound("When are you open?"))
     failed = (await here.transcript())[1]
@@ -298,7 +298,7 @@ async def test_a_refused_answer_is_visible_and_brings_a_person(here: World):
     assert case.handoff.reason is Reason.SEND_FAILED
 
 
-async def test_retry_really_sends_again(here: World):
+async def test_retry_really_sends_again(here: World) -> None:
     await here.hear(inbound("A person please"))
     await here.act(Act.CLAIM)
     here.channel.fails(SendRejected("nope"))
@@ -312,7 +312,7 @@ async def test_retry_really_sends_again(here: World):
     assert (await here.transcript())[-1].state is MessageState.SENT
 
 
-async def test_nine_failures_in_a_row_are_a_failure(here: World):
+async def test_nine_failures_in_a_row_are_a_failure(here: World) -> None:
     for _ in range(20):
         here.channel.fails(SendDeferred("500"))
     await here.hear(inbound("When are you open?"))
@@ -323,7 +323,7 @@ async def test_nine_failures_in_a_row_are_a_failure(here: World):
     assert here.channel.attempts >= 9
 
 
-async def test_a_blocked_customer_is_marked_unreachable(here: World):
+async def test_a_blocked_customer_is_marked_unreachable(here: World) -> None:
     await here.hear(inbound("A person please"))
     await here.act(Act.CLAIM)
     here.channel.fails(RecipientUnreachable("blocked by the user"))
@@ -332,7 +332,7 @@ async def test_a_blocked_customer_is_marked_unreachable(here: World):
     assert (await here.transcript())[-1].reason == "blocked by the user"
 
 
-async def test_a_bots_answer_in_doubt_is_sent_once_more_and_the_journal_says_so(here: World):
+async def test_a_bots_answer_in_doubt_is_sent_once_more_and_the_journal_says_so(here: World) -> None:
     here.channel.fails(SendInDoubt("timed out"), arrives=True)
     await here.hear(inbound("When are you open?"))
     assert here.channel.texts == ["About hours.", "About hours."]
@@ -341,7 +341,7 @@ async def test_a_bots_answer_in_doubt_is_sent_once_more_and_the_journal_says_so(
     assert len(await here.did(Did.DOUBTED)) == 1
 
 
-async def test_an_agents_reply_in_doubt_waits_for_the_agent(here: World):
+async def test_an_agents_reply_in_doubt_waits_for_the_agent(here: World) -> None:
     await here.hear(inbound("A person please"))
     await here.act(Act.CLAIM)
     here.channel.fails(SendInDoubt("timed out"), arrives=True)
@@ -354,7 +354,7 @@ async def test_an_agents_reply_in_doubt_waits_for_the_agent(here: World):
     assert here.channel.texts.count("Hello!") == 1
 
 
-async def test_where_one_can_ask_nothing_is_sent_twice(tmp_path: Path):
+async def test_where_one_can_ask_nothing_is_sent_twice(tmp_path: Path) -> None:
     async with world(tmp_path, channel=AskableChannel()) as here:
         here.channel.fails(SendInDoubt("timed out"), arrives=True)
         await here.hear(inbound("When are you open?"))
@@ -362,7 +362,7 @@ async def test_where_one_can_ask_nothing_is_sent_twice(tmp_path: Path):
         assert (await here.transcript())[1].state is MessageState.SENT
 
 
-async def test_a_message_in_parts_goes_on_where_it_stopped(tmp_path: Path):
+async def test_a_message_in_parts_goes_on_where_it_stopped(tmp_path: Path) -> None:
     async with world(tmp_path, channel=FakeChannel(parts=3)) as here:
         here.channel.before_send = lambda: (
             here.channel.fails(SendDeferred("later")) if here.channel.attempts == 2 else None
@@ -373,7 +373,7 @@ async def test_a_message_in_parts_goes_on_where_it_stopped(tmp_path: Path):
         assert here.channel.texts == ["About hours./0", "About hours./1", "About hours./2"]
 
 
-async def test_an_old_answer_is_not_sent_silently(here: World):
+async def test_an_old_answer_is_not_sent_silently(here: World) -> None:
     await here.receive(inbound("When are you open?"))
     await here.answer()
     here.clock.forward(hours=7)
@@ -385,7 +385,7 @@ async def test_an_old_answer_is_not_sent_silently(here: World):
     assert case.handoff.reason is Reason.STALE
 
 
-async def test_an_old_message_gets_an_apology_and_a_person(here: World):
+async def test_an_old_message_gets_an_apology_and_a_person(here: World) -> None:
     await here.receive(inbound("Hi"))
     here.clock.forward(days=1)
     await here.answer()
@@ -397,7 +397,7 @@ async def test_an_old_message_gets_an_apology_and_a_person(here: World):
 # ── Poison, receipts, edits ─────────────────────────────────────────────────────────────────────
 
 
-async def test_a_poison_event_is_parked_with_a_person_and_the_lane_goes_on(here: World):
+async def test_a_poison_event_is_parked_with_a_person_and_the_lane_goes_on(here: World) -> None:
     here.engine.breaks = True
     await here.receive(inbound("boom", "e1"))
     for _ in range(5):
@@ -412,7 +412,7 @@ async def test_a_poison_event_is_parked_with_a_person_and_the_lane_goes_on(here:
     assert (await here.transcript())[-1].text == "still there?"
 
 
-async def test_receipts_move_a_message_on_and_never_back(here: World):
+async def test_receipts_move_a_message_on_and_never_back(here: World) -> None:
     await here.hear(inbound("When are you open?", "e1"))
     ours = (await here.transcript())[1]
     read = inbound("", "r1", kind=EventKind.READ, refers_to=ours.id)
@@ -421,7 +421,7 @@ async def test_receipts_move_a_message_on_and_never_back(here: World):
     assert (await here.transcript())[1].state is MessageState.READ
 
 
-async def test_a_receipt_for_somebody_elses_message_changes_nothing(here: World):
+async def test_a_receipt_for_somebody_elses_message_changes_nothing(here: World) -> None:
     await here.hear(inbound("When are you open?", "e1"))
     ours = (await here.transcript())[1]
     stranger = replace(HERE, user="u2", chat="u2")
@@ -429,19 +429,19 @@ async def test_a_receipt_for_somebody_elses_message_changes_nothing(here: World)
     assert (await here.transcript())[1].state is MessageState.SENT
 
 
-async def test_an_edit_changes_the_line(here: World):
+async def test_an_edit_changes_the_line(here: World) -> None:
     await here.hear(inbound("When are you open?", "e1"))
     await here.hear(inbound("When do you open?", "e2", kind=EventKind.EDIT, refers_to="e1"))
     assert (await here.transcript())[0].text == "When do you open?"
 
 
-async def test_a_kind_nobody_knows_is_stored_and_done(here: World):
+async def test_a_kind_nobody_knows_is_stored_and_done(here: World) -> None:
     await here.hear(inbound("", "e1", kind=EventKind.UNKNOWN))
     assert len(await here.events("done")) == 1
     assert await here.cases() == []
 
 
-async def test_a_photo_without_words_is_said_to_be_unreadable_once(here: World):
+async def test_a_photo_without_words_is_said_to_be_unreadable_once(here: World) -> None:
     photo = (Attachment(kind=AttachmentKind.IMAGE, name="p.jpg"),)
     await here.hear(inbound("", "e1", attachments=photo))
     assert here.channel.texts == ["I cannot read that."]
@@ -449,7 +449,7 @@ async def test_a_photo_without_words_is_said_to_be_unreadable_once(here: World):
     assert (await here.case()).state is CaseState.WAITING
 
 
-async def test_a_button_is_pressed(here: World):
+async def test_a_button_is_pressed(here: World) -> None:
     await here.hear(inbound("Hmm", "e1"))
     asked = (await here.transcript())[1]
     press = Press(question=asked.question, choice="returns")
@@ -460,7 +460,7 @@ async def test_a_button_is_pressed(here: World):
 # ── Time ────────────────────────────────────────────────────────────────────────────────────────
 
 
-async def test_a_claim_without_a_reply_is_reminded_and_then_goes_back(here: World):
+async def test_a_claim_without_a_reply_is_reminded_and_then_goes_back(here: World) -> None:
     await here.hear(inbound("A person please"))
     await here.act(Act.CLAIM)
     here.clock.forward(minutes=11)
@@ -472,7 +472,7 @@ async def test_a_claim_without_a_reply_is_reminded_and_then_goes_back(here: Worl
     assert (case.state, case.owner) == (CaseState.WAITING, None)
 
 
-async def test_a_passed_promise_is_said_once(here: World):
+async def test_a_passed_promise_is_said_once(here: World) -> None:
     await here.hear(inbound("A person please"))
     here.clock.forward(minutes=31)
     worker = here.make_worker()
@@ -482,14 +482,14 @@ async def test_a_passed_promise_is_said_once(here: World):
     assert here.channel.texts.count("Sorry, it takes longer.") == 1
 
 
-async def test_an_idle_bot_case_is_resolved(here: World):
+async def test_an_idle_bot_case_is_resolved(here: World) -> None:
     await here.hear(inbound("When are you open?"))
     here.clock.forward(hours=25)
     await here.make_worker().tick()
     assert (await here.case()).outcome == "idle"
 
 
-async def test_a_snoozed_case_comes_back_to_its_agent(here: World):
+async def test_a_snoozed_case_comes_back_to_its_agent(here: World) -> None:
     await here.hear(inbound("A person please"))
     await here.act(Act.CLAIM)
     await here.act(Act.SNOOZE, until=here.clock() + timedelta(hours=1))
@@ -502,7 +502,7 @@ async def test_a_snoozed_case_comes_back_to_its_agent(here: World):
 # ── The loops ───────────────────────────────────────────────────────────────────────────────────
 
 
-async def test_a_worker_answers_by_itself_and_stops_gracefully(here: World):
+async def test_a_worker_answers_by_itself_and_stops_gracefully(here: World) -> None:
     worker = here.make_worker()
     await worker.start()
     await here.receive(inbound("When are you open?"))
@@ -511,7 +511,7 @@ async def test_a_worker_answers_by_itself_and_stops_gracefully(here: World):
     assert here.channel.texts == ["About hours."]
 
 
-async def test_losing_every_wake_up_loses_nothing(here: World):
+async def test_losing_every_wake_up_loses_nothing(here: World) -> None:
     await here.receive(inbound("When are you open?"))
     here.queue = type(here.queue)()  # the ledger goes on waking the old one
     worker = here.make_worker()
@@ -530,7 +530,7 @@ async def _arrived(here: World, many: int) -> bool:
     return len(here.channel.arrived) >= many
 
 
-async def test_human_mode_is_respected_for_every_intent_marked_so(tmp_path: Path):
+async def test_human_mode_is_respected_for_every_intent_marked_so(tmp_path: Path) -> None:
     async with world(tmp_path, policy_=policy(book=book(answer("hours", mode=Mode.HUMAN)))) as here:
         await here.hear(inbound("When are you open?"))
         assert (await here.case()).state is CaseState.WAITING
