@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -21,7 +22,7 @@ def first(decision: Decision) -> str:
     return decision.says[0].text if decision.says else ""
 
 
-def with_number(**changes: object) -> Turn:
+def with_number(**changes: Any) -> Turn:
     return turn("parcel", entities=(order_number("4711"),), **changes)
 
 
