@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -14,7 +14,7 @@ from bot.domain.decisions import Policy
 from bot.domain.journal import Did, Entry
 from bot.domain.messages import Event, Inbound, Message
 from bot.domain.outbox import OutboxRow
-from bot.domain.ports import Act, AgentAction, Query, Store
+from bot.domain.ports import Act, AgentAction, NewId, Query, Store
 from bot.domain.understanding import Understanding
 from bot.queues.memory import MemoryBroadcast, MemoryQueue
 from bot.services.answering import Answering
@@ -28,6 +28,7 @@ from handoff.policy import HandoffRules
 from handoff.takeover import Takeover
 from tests.builders import ADA, NOON, Ticking, numbered_ids, order_number, policy, rules, understanding
 from tests.fakes.channel import FakeChannel
+from tests.fakes.desk import FakeDesk
 from tests.fakes.engine import FakeEngine, FakeLookups
 
 KNOWN = {
@@ -44,10 +45,12 @@ KNOWN = {
 
 
 class World:
-    def __init__(self, store: Store, channel: FakeChannel, policy_: Policy, rules_: HandoffRules) -> None:
-        self.clock, self.new_id = Ticking(NOON), numbered_ids()
+    def __init__(
+        self, store: Store, channel: FakeChannel, policy_: Policy, rules_: HandoffRules, new_id: NewId
+    ) -> None:
+        self.clock, self.new_id = Ticking(NOON), new_id
         self.store, self.channel, self.engine = store, channel, FakeEngine(KNOWN)
-        self.policy, self.rules = policy_, rules_
+        self.policy, self.rules, self.desk = policy_, rules_, FakeDesk()
         self.lookups = FakeLookups({"4711": {"status": "shipped"}})
         self.queue, self.broadcast = MemoryQueue(), MemoryBroadcast()
         self.commit = Ledger(store, self.queue, self.broadcast, self.clock)
@@ -81,12 +84,12 @@ class World:
             patience=timedelta(),
         )
 
-    def make_sending(self, desks: Mapping[str, Any] | None = None) -> Sending:
+    def make_sending(self) -> Sending:
         return Sending(
             store=self.store,
             commit=self.commit,
             connectors=self.connectors,
-            desks=desks or {},
+            desks={"console": self.desk},
             takeover=self.takeover,
             clock=self.clock,
             new_id=self.new_id,
@@ -163,9 +166,12 @@ async def world(
     channel: FakeChannel | None = None,
     policy_: Policy | None = None,
     rules_: HandoffRules | None = None,
+    ids: NewId | None = None,
 ) -> AsyncIterator[World]:
     store = SqliteStore(folder / "test.db")
-    made = World(store, channel or FakeChannel(), policy_ or policy(), rules_ or rules())
+    made = World(
+        store, channel or FakeChannel(), policy_ or policy(), rules_ or rules(), ids or numbered_ids()
+    )
     try:
         yield made
     finally:

@@ -1,0 +1,25 @@
+"""A desk that remembers what was posted on it."""
+
+from __future__ import annotations
+
+from bot.domain.cases import Case
+from bot.domain.outbox import Receipt
+from bot.domain.ports import Card, Payload, Rate, ThreadPost
+
+
+class FakeDesk:
+    name = "console"
+    copies = False
+
+    def __init__(self) -> None:
+        self.posted: list[Payload] = []
+
+    def render(self, post: Card | ThreadPost) -> tuple[Payload, ...]:
+        return ({"case": post.case.id, "card": isinstance(post, Card)},)
+
+    def rates(self, case: Case) -> tuple[Rate, ...]:
+        return ()
+
+    async def send(self, payload: Payload) -> Receipt:
+        self.posted.append(payload)
+        return Receipt(external_id=payload["case"])
