@@ -30,6 +30,8 @@ T = TypeVar("T")
 class ConfigError(SwitchboardError):
     """The configuration cannot be used; the message names file, key and remedy."""
 
+    exit_code = 2  # of the command line: wrong use, nothing was tried
+
 
 # ── The file: one struct per section, a default for everything that is no account ───────────────
 

@@ -1,0 +1,122 @@
+"""`train`, `evaluate`, `models`, `promote`, `rollback`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from bot.cli.frame import as_json, command, run, settings_of
+from bot.cli.printing import bold, count, number, print_json, print_numbers, print_table, sign_of_life
+
+HARDEST = 5  # intents that `evaluate` names
+
+
+@command(example="switchboard train --data nlu/data")
+@click.option(
+    "--data",
+    multiple=True,
+    metavar="PATH",
+    type=click.Path(exists=True),
+    help="Instead of nlu.data; repeatable.",
+)
+@click.option("--engine", type=click.Choice(["embedded", "rasa"]), help="Instead of nlu.engine.")
+@as_json
+@click.pass_context
+def train(ctx: click.Context, *, data: tuple[str, ...], engine: str | None, machine: bool) -> None:
+    """Train a candidate model. Nothing goes live until it is promoted."""
+    settings = settings_of(ctx)
+    from bot import bootstrap
+
+    sign_of_life("Training")
+    model = run(bootstrap.train(settings, data or None, engine))
+    if machine:
+        print_json({"id": model.id, "scores": model.scores, "warnings": list(model.warnings)})
+        return
+    click.echo(f"Trained model {bold(model.id)}.")
+    print_numbers(model.scores)
+    for warning in model.warnings:
+        click.echo(f"{click.style('warning:', fg='yellow')} {warning}", err=True)
+    click.echo(f"\nGo live with: switchboard promote {model.id}")
+
+
+@command(example="switchboard evaluate --data nlu/data/tests/test.en.yml")
+@click.option(
+    "--data",
+    required=True,
+    metavar="FILE",
+    type=click.Path(exists=True, dir_okay=False),
+    help="Examples with the right intents, Rasa NLU YAML.",
+)
+@click.option("--model", metavar="ID", help="Instead of the live one.")
+@as_json
+@click.pass_context
+def evaluate(ctx: click.Context, *, data: str, model: str | None, machine: bool) -> None:
+    """Score a model on examples it has not learned from."""
+    settings = settings_of(ctx)
+    from bot import bootstrap
+
+    report = run(bootstrap.evaluate(settings, data, model))
+    if machine:
+        print_json(report)
+        return
+    print_numbers({name: value for name, value in report.items() if name != "per_intent"})
+    hardest = _hardest(report.get("per_intent") or {})
+    if hardest:
+        click.echo("\nHardest intents, by F1:")
+        print_numbers(hardest, indent="  ")
+    click.echo(f"\n{count(len(report.get('errors') or ()), 'example')} misread; --json lists them.")
+
+
+def _hardest(per_intent: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
+    scores = {name: facts["f1"] for name, facts in per_intent.items() if facts["f1"] < 1}
+    return {name: scores[name] for name in sorted(scores, key=scores.__getitem__)[:HARDEST]}
+
+
+@command(example="switchboard models")
+@as_json
+@click.pass_context
+def models(ctx: click.Context, *, machine: bool) -> None:
+    """List the trained models, and which one is live."""
+    settings = settings_of(ctx)
+    from bot import bootstrap
+
+    found = run(bootstrap.models(settings))
+    if machine:
+        print_json(found)
+    elif found:
+        print_table(("MODEL", "TRAINED", "EXAMPLES", "SCORES", ""), [_row(model) for model in found])
+    else:
+        click.echo("There is no model yet. Train one with: switchboard train")
+
+
+def _row(model: Mapping[str, Any]) -> tuple[str, ...]:
+    scores = ", ".join(f"{name} {number(value)}" for name, value in (model.get("scores") or {}).items())
+    state = "live" if model.get("live") else "previous" if model.get("previous") else ""
+    trained = str(model.get("created_at") or "")[:16].replace("T", " ")
+    examples = str(model.get("examples") or "")
+    return str(model["id"]), trained, examples, scores, str(model.get("damaged") or state)
+
+
+@command(example="switchboard promote 7c21f0")
+@click.argument("model", metavar="ID")
+@click.pass_context
+def promote(ctx: click.Context, *, model: str) -> None:
+    """Let a model go live; running servers follow within two seconds."""
+    settings = settings_of(ctx)
+    from bot import bootstrap
+
+    run(bootstrap.promote(settings, model))
+    click.echo(f"Model {bold(model)} is live. Go back with: switchboard rollback")
+
+
+@command(example="switchboard rollback")
+@click.pass_context
+def rollback(ctx: click.Context) -> None:
+    """Go back to the model that was live before."""
+    settings = settings_of(ctx)
+    from bot import bootstrap
+
+    model = run(bootstrap.rollback(settings))
+    click.echo(f"Model {bold(model)} is live again.")
