@@ -94,7 +94,7 @@ class Server:
         """SIGTERM; the exit code."""
         return await self._end(signal.SIGTERM)
 
-    def signal(self, number: signal.Signals) -> None:
+    def send_signal(self, number: signal.Signals) -> None:
         assert self._process is not None
         self._process.send_signal(number)
 

@@ -146,7 +146,7 @@ async def test_sigterm_stops_cleanly_and_a_restart_goes_on(
 
 async def test_sighup_keeps_the_old_configuration_on_error(customer: Customer, server: Server) -> None:
     server.config.write_text("brand: {nmae: Typo}\n", encoding="utf-8")
-    server.signal(signal.SIGHUP)
+    server.send_signal(signal.SIGHUP)
     async with asyncio.timeout(5):
         while "config.kept" not in server.log():  # noqa: ASYNC110
             await asyncio.sleep(0.02)
