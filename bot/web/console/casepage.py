@@ -1,0 +1,105 @@
+"""One case: its story, its context, and what can be done."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from aiohttp import web
+from msgspec import Struct
+
+from bot.domain.cases import Case, CaseState
+from bot.domain.errors import Unknown
+from bot.domain.messages import Direction, Message
+from bot.domain.ports import Act, Query, User
+from bot.domain.understanding import Level
+from bot.web.console.lists import vocabulary
+from bot.web.console.pages import render
+from bot.web.console.timeline import SHOWN_ITEMS, Vocabulary, timeline, with_days
+from bot.web.console.visits import VISIT, Visit, the_web
+
+OUTCOMES = ("solved", "not_possible", "no_reply", "not_needed")
+MOST_USERS = 500
+
+
+class Draft(Struct, frozen=True, kw_only=True):
+    """What somebody was writing when their action was refused: nothing of it is lost."""
+
+    mode: Act = Act.REPLY
+    text: str = ""
+    problem: str = ""
+    offers_note: bool = False
+
+    def __repr__(self) -> str:
+        return f"<Draft of a {self.mode}>"
+
+
+async def show_case(request: web.Request) -> web.Response:
+    return await case_page(request, request.match_info["case"])
+
+
+async def case_page(
+    request: web.Request, id: str, *, draft: Draft | None = None, status: int = 200
+) -> web.Response:
+    """Raises `Unknown`."""
+    context, visit = the_web(request), request[VISIT]
+    case, messages, journal = await asyncio.gather(
+        context.reporting.case(id), context.reporting.transcript(id), context.reporting.journal(id)
+    )
+    previous, users = await asyncio.gather(
+        context.reporting.previous(case),
+        context.store.find(Query(kind=User, order="id", limit=MOST_USERS)),
+    )
+    known = vocabulary(request)
+    items = timeline(case, messages, journal, known)
+    shown = items if request.query.get("all") else items[-SHOWN_ITEMS:]
+    values = {
+        "case": case,
+        "items": with_days(shown, visit.words),
+        "hidden": len(items) - len(shown),
+        "heard": _heard(messages),
+        "previous": previous,
+        "users": users,
+        "draft": draft or Draft(),
+        "speaking": speaking(case, visit),
+        "action_id": context.new_id(),
+        "detail": known.detail(case.handoff) if case.handoff else "",
+        "earlier_owners": [name for name in case.owners if not case.owner or name != case.owner.name],
+        **_choices(case, known, context.departments, context.labels),
+    }
+    return render(request, "case.html", status=status, **values)
+
+
+def speaking(case: Case, visit: Visit) -> str:
+    """Claim to speak: `mine`, `free` (claim and send), `owned` by somebody else, `closed`."""
+    if not case.is_open:
+        return "closed"
+    if case.state is not CaseState.CLAIMED or case.owner is None:
+        return "free"
+    return "mine" if case.owner.id == visit.agent.id else "owned"
+
+
+def _choices(
+    case: Case, known: Vocabulary, departments: Mapping[str, Any], labels: Mapping[str, Any]
+) -> dict[str, Any]:
+    intents = sorted(((known.intent(name), name) for name in labels), key=lambda pair: pair[0].casefold())
+    return {
+        "vocabulary": known,
+        "levels": tuple(Level),
+        "outcomes": OUTCOMES,
+        "intents": intents,
+        "other_departments": [name for name in departments if name != case.department],
+    }
+
+
+def _heard(messages: Sequence[Message]) -> int:
+    return sum(message.direction is Direction.IN for message in messages)
+
+
+async def show_text(request: web.Request) -> web.Response:
+    """A very long message as plain text: nothing in it can act."""
+    message = await the_web(request).store.get(Message, request.match_info["message"])
+    if message is None or message.case != request.match_info["case"] or message.deleted_at:
+        raise Unknown("There is no such message.")
+    return web.Response(text=message.text, content_type="text/plain", charset="utf-8")

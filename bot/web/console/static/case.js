@@ -1,0 +1,249 @@
+// One case, live: drafts are kept, what is being read stays where it is, nothing typed is ever lost.
+"use strict";
+
+(() => {
+  const { announce, bar, calmly, closeMenus, count, live, morph, readAgain, root, shortcuts, signedOut, t, times } = Switchboard;
+  const form = document.getElementById("write");
+  const text = document.getElementById("text");
+  const file = form.elements.file;
+  const problem = document.getElementById("problem");
+  const rescue = document.getElementById("rescue");
+  const written = document.getElementById("written");
+  const latest = document.getElementById("latest");
+  const below = document.getElementById("below");
+  const timeline = document.getElementById("timeline");
+  const id = form.dataset.case;
+  const draft = `switchboard:draft:${document.body.dataset.user}:${id}`;
+  const DRAFTS_KEPT = 7 * 86400000;
+  const FILE_LIMIT = 5 * 1024 * 1024;
+  let unread = 0;
+
+  const mode = () => (document.getElementById("as-note").checked ? "note" : "reply");
+
+  function freshId() {
+    const bytes = crypto.getRandomValues(new Uint8Array(16));
+    return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  }
+
+  // ── The draft ──
+
+  function keep() {
+    if (text.value) localStorage.setItem(draft, JSON.stringify({ text: text.value, mode: mode(), at: Date.now() }));
+    else localStorage.removeItem(draft);
+  }
+
+  function restore() {
+    for (const name of Object.keys(localStorage)) {
+      if (name.startsWith("switchboard:draft:") && Date.now() - JSON.parse(localStorage[name]).at > DRAFTS_KEPT) localStorage.removeItem(name);
+    }
+    const kept = JSON.parse(localStorage.getItem(draft) || "null");
+    if (!kept || text.value) return;
+    text.value = kept.text;
+    choose(kept.mode);
+    written.textContent = t("write.draft_kept");
+  }
+
+  function choose(wanted) {
+    const radio = document.getElementById(wanted === "note" ? "as-note" : "as-reply");
+    if (!radio.disabled) radio.checked = true;
+    label();
+  }
+
+  function label() {
+    text.setAttribute("aria-label", document.querySelector(`label.for-${mode()}[for=text]`)?.textContent ?? "");
+  }
+
+  let pause = 0;
+  text.addEventListener("input", () => {
+    written.textContent = "";
+    clearTimeout(pause);
+    pause = setTimeout(keep, 250);
+  });
+  form.addEventListener("change", () => {
+    label();
+    keep();
+  });
+  addEventListener("pagehide", keep);
+
+  // ── Files ──
+
+  function showFile() {
+    const chosen = file.files[0];
+    const place = form.querySelector(".attach span");
+    place.dataset.empty ||= place.textContent;
+    place.textContent = chosen ? chosen.name : place.dataset.empty;
+    if (chosen && chosen.size > FILE_LIMIT) {
+      file.value = "";
+      showFile();
+      refuse(t("refused.file_size"));
+    }
+  }
+
+  file.addEventListener("change", showFile);
+  text.addEventListener("paste", (event) => {
+    if (!event.clipboardData.files.length || mode() === "note") return;
+    file.files = event.clipboardData.files;
+    showFile();
+    event.preventDefault();
+  });
+
+  // ── Doing things ──
+
+  function refuse(words, offersNote = false) {
+    problem.textContent = words;
+    problem.hidden = !words;
+    rescue.hidden = !offersNote;
+  }
+
+  async function send(target, submitter) {
+    const data = new FormData(target, submitter);
+    if (target === form && !String(data.get("text")).trim() && !file.files.length) {
+      refuse(t("write.empty"));
+      return;
+    }
+    const late = setTimeout(() => (written.textContent = t("write.sending")), 300);
+    submitter?.setAttribute("aria-busy", "true");
+    try {
+      const headers = { Accept: "application/json", "X-CSRF-Token": data.get("csrf") };
+      const response = await fetch(target.getAttribute("action"), { method: "POST", body: data, headers });
+      clearTimeout(late);
+      written.textContent = "";
+      if (response.status === 401) signedOut();
+      else if (response.ok) done(target, data);
+      else refused(target, (await response.json()).error);
+    } catch {
+      clearTimeout(late);
+      written.textContent = "";
+      (target === form ? refuse : bar)(t("write.offline"));
+    }
+    submitter?.removeAttribute("aria-busy");
+    refresh(true);
+  }
+
+  function done(target, data) {
+    refuse("");
+    bar("");
+    closeMenus();
+    target.elements.id.value = freshId();
+    if (target !== form) {
+      announce(t("write.done"));
+      return;
+    }
+    text.value = "";
+    file.value = "";
+    showFile();
+    keep();
+    written.textContent = t(data.getAll("action").includes("note") || data.get("rescue") ? "write.noted" : "write.sent");
+    latest.scrollIntoView({ block: "nearest" });
+  }
+
+  function refused(target, error) {
+    if (target === form) refuse(error.message, error.offers_note);
+    else bar(error.message);
+  }
+
+  document.addEventListener("submit", (event) => {
+    if (event.target !== form && !event.target.dataset.act) return;
+    event.preventDefault();
+    const until = event.target.elements.until;
+    if (until?.value) event.target.elements.until_exact.value = new Date(until.value).toISOString();
+    send(event.target, event.submitter);
+  });
+
+  text.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
+    event.preventDefault();
+    form.requestSubmit(form.querySelector(`.senders .for-${mode()}`));
+  });
+
+  // ── Live ──
+
+  const REGIONS = ["head", "timeline", "modes", "senders", "context", "take-over"];
+
+  const refresh = calmly(async () => {
+    const page = await readAgain();
+    if (!page) return;
+    const before = { heard: Number(timeline.dataset.heard), at: latest.getBoundingClientRect().top };
+    const was = document.getElementById("head").dataset.speaking;
+    for (const region of REGIONS) morph(document.getElementById(region), page.getElementById(region));
+    times();
+    document.title = page.title;
+    follow(before);
+    ownership(was);
+  });
+
+  function follow({ heard, at }) {
+    const moved = latest.getBoundingClientRect().top - at;
+    const watching = at <= innerHeight;
+    if (watching && moved > 0) scrollBy(0, moved);
+    const added = Number(timeline.dataset.heard) - heard;
+    if (added <= 0) return;
+    announce(count("case.new_below", added));
+    if (text.value.trim()) written.textContent = t("case.wrote_meanwhile");
+    if (watching) return;
+    unread += added;
+    below.textContent = `↓ ${count("case.new_below", unread)}`;
+    below.hidden = false;
+  }
+
+  function ownership(was) {
+    const { speaking, owner } = document.getElementById("head").dataset;
+    const reply = document.getElementById("as-reply");
+    const wroteReply = mode() === "reply" && text.value.trim();
+    if (reply.disabled && !document.getElementById("as-note").checked) document.getElementById("as-note").checked = true;
+    if (!reply.disabled && was !== speaking && !text.value.trim()) reply.checked = true;
+    if (speaking === "owned" && was !== "owned" && wroteReply) refuse(t("write.taken", { owner }), true);
+    label();
+  }
+
+  below.addEventListener("click", () => latest.scrollIntoView({ block: "end" }));
+  new IntersectionObserver(([entry]) => {
+    if (!entry.isIntersecting) return;
+    unread = 0;
+    below.hidden = true;
+  }).observe(latest);
+
+  // ── Keys ──
+
+  const list = JSON.parse(sessionStorage.getItem("switchboard:list") || "null");
+
+  function write(wanted) {
+    choose(wanted);
+    text.focus();
+  }
+
+  function claim() {
+    document.querySelector("form[data-act=claim]")?.requestSubmit();
+  }
+
+  function resolve() {
+    const menu = document.getElementById("resolve");
+    if (!menu) return;
+    menu.open = true;
+    menu.querySelector("input[type=radio]").focus();
+  }
+
+  function neighbour(by) {
+    const next = list?.seen[list.seen.indexOf(id) + by];
+    if (next && list.seen.includes(id)) location.href = `${root}/cases/${encodeURIComponent(next)}#latest`;
+  }
+
+  const back = document.querySelector(".back");
+  if (list) back.href = list.url;
+  Object.assign(shortcuts, {
+    r: () => write("reply"),
+    n: () => write("note"),
+    c: claim,
+    e: resolve,
+    u: () => back.click(),
+    j: () => neighbour(1),
+    k: () => neighbour(-1),
+  });
+
+  restore();
+  label();
+  const wanted = { "#reply": () => write("reply"), "#note": () => write("note"), "#resolve": resolve }[location.hash];
+  if (wanted || !location.hash) latest.scrollIntoView({ block: "center" });
+  wanted?.();
+  live.listen((changed) => (!changed || changed === id) && refresh());
+})();
