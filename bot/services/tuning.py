@@ -8,8 +8,8 @@ from collections.abc import Callable
 import structlog
 
 from bot.domain.errors import EngineUnavailable, SwitchboardError, TooLate, Unknown
-from bot.domain.understanding import Context, Understanding
 from bot.domain.ports import Applied, Changes, Clock, Insert, Setting, Store, Understander, Update
+from bot.domain.understanding import Context, Understanding
 
 log = structlog.get_logger()
 
