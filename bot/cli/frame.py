@@ -114,5 +114,10 @@ def settings_of(ctx: click.Context) -> Settings:
     return load(ctx.obj, os.environ)
 
 
+def somebody_types() -> bool:
+    """Whether there is a person at the other end, and not a pipe."""
+    return sys.stdin.isatty()
+
+
 def run(work: Coroutine[Any, Any, T]) -> T:
     return asyncio.run(work)

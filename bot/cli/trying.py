@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bot.cli import frame
 from bot.cli.frame import FAILED, as_json, command, run, settings_of
 from bot.cli.printing import print_json, print_table
 
@@ -42,7 +43,7 @@ def chat(ctx: click.Context, *, customer: str) -> None:
 
 def _talk(runner: asyncio.Runner, conversation: Conversation) -> None:
     """Read between the runs of the loop, so that Ctrl-C works; the bot only has to be awake while it is asked."""
-    typing = sys.stdin.isatty()
+    typing = frame.somebody_types()
     if typing:
         click.echo("You are talking to the bot. An empty line ends the conversation.\n")
     while True:

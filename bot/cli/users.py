@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import secrets
-import sys
 
 import click
 
+from bot.cli import frame
 from bot.cli.frame import Commands, as_json, run, settings_of
 from bot.cli.printing import bold, print_json, print_table
 
@@ -43,7 +43,7 @@ def add(ctx: click.Context, *, name: str, role: str) -> None:
 
 def _password() -> str:
     given = os.environ.get(PASSWORD, "")
-    if given or not sys.stdin.isatty():
+    if given or not frame.somebody_types():
         return given
     question = "Password (empty: make one up)"
     return str(
