@@ -20,7 +20,7 @@ from bot.domain.brand import Brand
 from bot.domain.errors import SwitchboardError
 from bot.domain.hours import parse_hours
 from bot.domain.routing import Department, Rule
-from bot.domain.strict import BadShape, Expanded, NonEmpty, OneOrMany, join, near
+from bot.domain.strict import BadShape, Expanded, NonEmpty, OneOrMany, join, near, quoted
 from bot.domain.understanding import Level
 from connectors import CONNECTORS
 
@@ -37,7 +37,8 @@ class ConfigError(SwitchboardError):
 
 Port = Annotated[int, Meta(ge=0, le=65535)]
 Minutes = Annotated[int, Meta(ge=1, le=10_080)]
-Days = Annotated[int, Meta(ge=1)]
+Hours = Annotated[int, Meta(ge=1, le=8_760)]
+Days = Annotated[int, Meta(ge=1, le=36_500)]
 Share = Annotated[float, Meta(ge=0, le=1)]
 Language = Annotated[str, Meta(pattern="^[a-z]{2,3}$", description="a language code such as de")]
 
@@ -100,7 +101,7 @@ class DepartmentSection(Struct, frozen=True, kw_only=True):
     label: str | dict[Language, NonEmpty] = ""
     hours: dict[str, OneOrMany] = field(default_factory=dict)
     first_reply_minutes: Minutes = 30
-    resolution_hours: Annotated[int, Meta(ge=1)] = 24
+    resolution_hours: Hours = 24
     desk_channel: str = ""
     fallback: str = ""
 
@@ -123,7 +124,7 @@ class Handoff(Struct, frozen=True, kw_only=True):
     claim_minutes: Minutes = 15
     reopen_days: Days = 7
     notice_minutes: Minutes = 10
-    idle_hours: Annotated[int, Meta(ge=1)] = 24
+    idle_hours: Hours = 24
     stale_minutes: Minutes = 360
     upset: Annotated[float, Meta(ge=-1, le=0)] = -0.7
 
@@ -438,7 +439,7 @@ def _slug(path: str, name: Any) -> str:
 
 def _known(path: str, name: str, known: Collection[str], problem: str) -> None:
     if name not in known:
-        raise BadShape(path, f'"{name}" {problem}; {near(name, known)}')
+        raise BadShape(path, f"{quoted(name)} {problem}; {near(name, known)}")
 
 
 def _accounts(channel: str, accounts: tuple[dict[str, Any], ...], file: str) -> tuple[Account, ...]:

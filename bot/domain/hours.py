@@ -8,7 +8,7 @@ from datetime import time
 from itertools import pairwise
 
 from bot.domain.routing import Span
-from bot.domain.strict import BadShape, OneOrMany, join, near
+from bot.domain.strict import BadShape, OneOrMany, join, near, quoted
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 SPAN = re.compile(r"(\d{1,2}):(\d{2})\s*[-–]\s*(\d{1,2}):(\d{2})")
@@ -39,7 +39,7 @@ def _range(part: str, path: str) -> Iterable[int]:
     names = [name.strip() for name in part.split("-")]
     for name in names:
         if name not in DAYS:
-            raise BadShape(path, f'there is no day called "{name}"; {near(name, DAYS)}')
+            raise BadShape(path, f"there is no day called {quoted(name)}; {near(name, DAYS)}")
     if len(names) > 2:
         raise BadShape(path, 'a range of days has one "-", as in mon-fri.')
     first, last = DAYS.index(names[0]), DAYS.index(names[-1])

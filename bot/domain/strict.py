@@ -31,6 +31,8 @@ WORDS = {
     dict: "keys and values",
     type(None): "nothing",
 }
+LONGEST_NAME = 40
+
 BOUND = re.compile(r"Expected `\w+` (?P<sign>[<>]=?) (?P<number>\S+)")
 BOUNDS = {">=": "at least", ">": "more than", "<=": "at most", "<": "less than"}
 
@@ -63,6 +65,11 @@ def join(path: str, key: str | int) -> str:
     if isinstance(key, int):
         return f"{path}[{key}]"
     return f"{path}.{key}" if path else key
+
+
+def quoted(text: str) -> str:
+    """A name as a message shows it: what somebody pasted by mistake does not drown the advice."""
+    return f'"{text}"' if len(text) <= LONGEST_NAME else f'"{text[:LONGEST_NAME]}…"'
 
 
 def near(wrong: str, known: Collection[str]) -> str:

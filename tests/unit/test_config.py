@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterator, Mapping
 from datetime import time, timedelta
@@ -317,6 +318,49 @@ def test_a_file_in_another_encoding_says_so(file: Path) -> None:
     file.write_bytes("brand: {name: Bär}".encode("latin-1"))
     with pytest.raises(ConfigError, match="is not UTF-8 text"):
         config.load(file, {})
+
+
+JUNK: tuple[Any, ...] = (
+    None,
+    -1,
+    10**30,
+    float("nan"),
+    True,
+    "",
+    "${",
+    "{x",
+    "http://[",
+    "ä" * 5000,
+    [],
+    [None],
+    {},
+    {1: 2},
+    {"": ""},
+)
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    if path:
+        yield path
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, below in inner:
+        yield from places(below, (*path, key))
+
+
+def with_junk(raw: Any, path: tuple[Any, ...], junk: Any) -> Any:
+    copied = raw.copy()
+    copied[path[0]] = with_junk(raw[path[0]], path[1:], junk) if path[1:] else junk
+    return copied
+
+
+def test_whatever_stands_anywhere_is_read_or_refused_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = config._read(ROOT / "config.yml")
+    for path in places(raw):
+        for junk in JUNK:
+            broken = with_junk(raw, path, junk)
+            monkeypatch.setattr(config, "_read", lambda _, broken=broken: broken)
+            with contextlib.suppress(ConfigError):  # and nothing else
+                config.load("config.yml", {})
 
 
 # ── Secrets, roles, intents ─────────────────────────────────────────────────────────────────────
