@@ -1,6 +1,7 @@
 /** The conversation: one list item per message, those not yet shown by the server at the end. */
 const NEAR_END = 60; // px from the end that still count as reading the newest
 const TOGETHER = 180000; // ms
+const BEGAN = Date.now();
 const TYPING_SHOWN = 8000; // ms
 
 class Log {
@@ -40,10 +41,25 @@ class Log {
     const line = this.line(message.client_id || message.id);
     Object.assign(line, { message, item: null, seq: line.seq || seq });
     if (message.direction === "out") this.typing("");
+    if (Date.parse(message.at) < BEGAN) this.hush();
     this.draw(line);
-    const waiting = [...this.list.children].find((node) => node !== line.node && node.line.item);
-    const placed = line.node.isConnected && line.node.nextSibling === (waiting || null);
-    this.change(() => placed || this.list.insertBefore(line.node, waiting || null));
+    const next = this.firstWaiting();
+    const placed = line.node.isConnected && line.node.nextSibling === next;
+    this.change(() => placed || this.list.insertBefore(line.node, next), true);
+  }
+
+  /** Those on their way stand at the end. */
+  firstWaiting() {
+    let first = null;
+    for (let node = this.list.lastChild; node && node.line.item; node = node.previousSibling) first = node;
+    return first;
+  }
+
+  /** What was said before this page was opened is not read out. */
+  hush() {
+    clearTimeout(this.hushed);
+    this.element.setAttribute("aria-live", "off");
+    this.hushed = setTimeout(() => this.element.setAttribute("aria-live", "polite"), 1000);
   }
 
   /** A message on its way. */
@@ -53,16 +69,20 @@ class Log {
     const fresh = !line.item;
     line.item = item;
     this.draw(line);
+    if (fresh) this.stick = true; // whoever writes wants to see it
     this.change(() => fresh && this.list.append(line.node));
-    if (fresh) this.toEnd();
+  }
+
+  /** A pressed button goes away; the focus must not go with it. */
+  hold() {
+    this.element.focus({ preventScroll: true });
   }
 
   drop(item) {
     const line = this.lines.get(item.id);
     if (!line) return;
-    line.node.remove();
     this.lines.delete(item.id);
-    this.tidy();
+    this.change(() => line.node.remove());
   }
 
   update(change) {
@@ -94,8 +114,7 @@ class Log {
     this.jump.replaceChildren(icon("down"), this.t("jump"));
     const lines = [this.note && this.t(this.note), this.t("hello"), this.t("privacy")].filter(Boolean);
     this.intro.replaceChildren(...lines.map((text) => make("p", {}, text)));
-    this.lines.forEach((line) => this.draw(line));
-    this.tidy();
+    this.change(() => this.lines.forEach((line) => this.draw(line)));
   }
 
   // One line
@@ -109,11 +128,22 @@ class Log {
     return this.lines.get(key);
   }
 
+  /** What did not change stays in place: it keeps the focus and is not read out again. */
   draw(line) {
     const { node, message, item } = line;
     const mine = !message || message.direction === "in";
     node.classList.toggle("mine", mine);
     node.dataset.state = item ? item.state : message.state;
+    const meta = this.meta(line);
+    const { text, deleted, attachments = [] } = message || item;
+    const looks = [this.t.language, this.brand, text, deleted, attachments, item && item.file && [item.state, item.progress]];
+    if (line.looks === JSON.stringify(looks)) line.meta.replaceWith(meta);
+    else this.build(line, meta);
+    Object.assign(line, { meta, looks: JSON.stringify(looks) });
+  }
+
+  build(line, meta) {
+    const { node, message, item } = line;
     const files = message ? message.attachments.map((file) => this.attached(file)) : this.uploading(line);
     const text = message ? message.text : item.text;
     const bubble = make("div", { className: "bubble", dir: "auto" }, this.speaker(line), ...files);
@@ -123,7 +153,7 @@ class Log {
     line.who = make("div", { className: "who", hidden: true }, this.author(message));
     line.who.setAttribute("aria-hidden", "true"); // said inside the bubble
     line.buttons = this.buttons(message);
-    node.replaceChildren(...[line.day, line.who, bubble, line.buttons, this.meta(line)].filter(Boolean));
+    node.replaceChildren(...[line.day, line.who, bubble, line.buttons, meta].filter(Boolean));
   }
 
   author(message) {
@@ -159,16 +189,17 @@ class Log {
   buttons(message) {
     if (!message || !message.buttons || !message.buttons.length) return null;
     const buttons = message.buttons.map((button) =>
-      make("button", { type: "button", onclick: () => this.act.press(message, button) }, button.label),
+      make("button", { type: "button", onclick: () => this.hold(this.act.press(message, button)) }, button.label),
     );
     return make("div", { className: "choices" }, ...buttons);
   }
 
   meta({ message, item }) {
-    const at = new Date(message ? message.at : item.at);
+    const at = new Date((message || item).at);
     const clock = at.toLocaleTimeString(this.t.locale, { hour: "2-digit", minute: "2-digit" });
     const exact = at.toLocaleString(this.t.locale, { dateStyle: "full", timeStyle: "short" });
-    const meta = make("div", { className: "meta" }, make("time", { dateTime: at.toISOString(), title: exact }, clock));
+    const time = make("time", { dateTime: at.toISOString(), title: exact }, clock);
+    const meta = make("div", { className: "meta", "aria-live": "off" }, time);
     if (message && message.edited) meta.append(this.t("edited"));
     if (item && item.state === "failed") meta.append(...this.failure(item));
     else if (item || message.direction === "in") meta.append(this.tick(item));
@@ -185,8 +216,8 @@ class Log {
     const why = item.problem ? this.t(item.problem) : "";
     return [
       make("span", { className: "bad" }, icon("alert"), `${this.t("failed")} ${why}`),
-      make("button", { type: "button", onclick: () => this.act.retry(item) }, this.t("retry")),
-      make("button", { type: "button", onclick: () => this.act.discard(item) }, this.t("discard")),
+      make("button", { type: "button", onclick: () => this.hold(this.act.retry(item)) }, this.t("retry")),
+      make("button", { type: "button", onclick: () => this.hold(this.act.discard(item)) }, this.t("discard")),
     ];
   }
 
@@ -196,12 +227,21 @@ class Log {
 
   // The list as a whole
 
-  /** Change something without moving what is being read. */
-  change(how) {
+  /** Change something without moving what is being read. A long history is tidied once, before it is painted. */
+  change(how, news = false) {
     how();
-    this.tidy();
-    if (this.stick) this.toEnd();
-    else this.jump.hidden = false;
+    this.news = this.news || news;
+    if (this.settling) return;
+    this.settling = true;
+    const settle = () => {
+      this.settling = false;
+      this.tidy();
+      if (this.stick) this.toEnd();
+      else if (this.news) this.jump.hidden = false;
+      this.news = false;
+    };
+    if (document.hidden) setTimeout(settle, 50);
+    else requestAnimationFrame(settle);
   }
 
   /** Days, who speaks, and which buttons can still be pressed depend on the neighbours. */
@@ -210,7 +250,7 @@ class Log {
     const lines = [...this.list.children].map((node) => node.line);
     const asked = lines.filter((line) => line.buttons).pop();
     lines.forEach((line, index) => {
-      const at = new Date(line.message ? line.message.at : line.item.at);
+      const at = new Date((line.message || line.item).at);
       const newDay = !before || at.toDateString() !== before.at.toDateString();
       const author = line.message && line.message.direction === "out" ? this.author(line.message) : "";
       line.day.hidden = !newDay;

@@ -67,6 +67,15 @@ function begin() {
     setTimeout(() => one.state === "delivered" && wire.receipt("delivered", one.id), READ_AFTER);
   }
 
+  /** Who the customer is talking to; without an answer the chat works all the same. */
+  async function introduce() {
+    const config = await wire.config().catch(() => null);
+    if (!config) return;
+    log.brand = view.brand = config.brand;
+    composer.limit = config.file_limit;
+    translate();
+  }
+
   function toggled(open, byHand) {
     if (byHand) shelf.set("open", open);
     if (open && wire) read();
@@ -85,7 +94,10 @@ function begin() {
     typing: (by) => log.typing(by),
     pending: (item) => log.showPending(item),
     gone: (item) => log.drop(item),
-    connection: (state) => view.connection(state),
+    connection(state) {
+      view.connection(state);
+      if (state === "online" && !view.brand) introduce();
+    },
     renewed: () => log.restart(),
   });
 
@@ -93,11 +105,7 @@ function begin() {
   translate();
   wire.pending.forEach((item) => log.showPending(item));
   wire.start();
-  wire.config().then((config) => {
-    log.brand = view.brand = config.brand;
-    composer.limit = config.file_limit;
-    translate();
-  }, () => {});
+  introduce();
   document.addEventListener("visibilitychange", () => {
     count();
     if (looking()) read();

@@ -7,7 +7,8 @@ const TAKEN_WITHIN = 12000; // ms from stored to shown; later, the stream is ope
 const STALE_AFTER = 45000; // ms without a word, the stream of a tab that comes back is opened anew
 const REST_AFTER = 30000; // ms hidden, all tabs but one let go of their stream
 const SLOWEST = 30000; // ms between two tries
-const GIVEN_UP = { 400: "refused", 403: "notHere", 404: "refused", 413: "tooLarge" };
+const GIVEN_UP = { 400: "refused", 403: "notHere", 404: "refused", 413: "tooLong" };
+const FILE_GIVEN_UP = { ...GIVEN_UP, 400: "wrongType", 413: "tooLarge" };
 
 class Wire {
   constructor(base, account, shelf, tell) {
@@ -125,8 +126,7 @@ class Wire {
     }
     if (answer.status === 429) return this.postpone(item, answer.retry || 2, "busy");
     if (answer.status in GIVEN_UP) {
-      const long = answer.status === 413 && !item.file;
-      this.change(item, "failed", long ? "tooLong" : GIVEN_UP[answer.status]);
+      this.change(item, "failed", (item.file ? FILE_GIVEN_UP : GIVEN_UP)[answer.status]);
       return true;
     }
     return this.postpone(item, answer.retry, "waiting");
