@@ -70,7 +70,7 @@ def evaluate(ctx: click.Context, *, data: str, model: str | None, machine: bool)
 
 
 def _hardest(per_intent: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
-    scores = {name: facts["f1"] for name, facts in per_intent.items() if facts["f1"] < 1}
+    scores = {name: facts["f1"] for name, facts in per_intent.items() if facts.get("f1", 1) < 1}
     return {name: scores[name] for name in sorted(scores, key=scores.__getitem__)[:HARDEST]}
 
 

@@ -354,11 +354,11 @@ def with_junk(raw: Any, path: tuple[Any, ...], junk: Any) -> Any:
 
 
 def test_whatever_stands_anywhere_is_read_or_refused_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    raw = config._read(ROOT / "config.yml")
+    raw = config.read(ROOT / "config.yml")
     for path in places(raw):
         for junk in JUNK:
             broken = with_junk(raw, path, junk)
-            monkeypatch.setattr(config, "_read", lambda _, broken=broken: broken)
+            monkeypatch.setattr(config, "read", lambda _, broken=broken: broken)
             with contextlib.suppress(ConfigError):  # and nothing else
                 config.load("config.yml", {})
 

@@ -6,164 +6,49 @@ import re
 from collections.abc import Collection, Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from msgspec import Meta, Struct, field
+from msgspec import Struct
 from msgspec.structs import replace
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
+from bot.config.reading import ConfigError, expand, read
+from bot.config.sections import (
+    BrandSection,
+    Console,
+    DepartmentSection,
+    Desks,
+    File,
+    Handoff,
+    Lookup,
+    Nlu,
+    Privacy,
+    Route,
+    Server,
+)
 from bot.domain import strict
 from bot.domain.brand import Brand
-from bot.domain.errors import SwitchboardError
 from bot.domain.hours import parse_hours
 from bot.domain.routing import Department, Rule
-from bot.domain.strict import BadShape, Expanded, NonEmpty, OneOrMany, join, near, quoted
+from bot.domain.strict import BadShape, OneOrMany, near, quoted
 from bot.domain.understanding import Level
 from connectors import CONNECTORS
 
+__all__ = [
+    "Account",
+    "ConfigError",
+    "Environment",
+    "File",
+    "Settings",
+    "convert",
+    "load",
+    "require_shared",
+    "unknown_intents",
+]
+
 T = TypeVar("T")
-
-
-class ConfigError(SwitchboardError):
-    """The configuration cannot be used; the message names file, key and remedy."""
-
-    exit_code = 2  # of the command line: wrong use, nothing was tried
-
-
-# ── The file: one struct per section, a default for everything that is no account ───────────────
-
-Port = Annotated[int, Meta(ge=0, le=65535)]
-Minutes = Annotated[int, Meta(ge=1, le=10_080)]
-Hours = Annotated[int, Meta(ge=1, le=8_760)]
-Days = Annotated[int, Meta(ge=1, le=36_500)]
-Share = Annotated[float, Meta(ge=0, le=1)]
-Language = Annotated[str, Meta(pattern="^[a-z]{2,3}$", description="a language code such as de")]
-
-
-class BrandSection(Struct, frozen=True, kw_only=True):
-    name: NonEmpty = "Nordwind"
-    language: str = ""
-    languages: tuple[Language, ...] = ("de", "en")
-    timezone: NonEmpty = "Europe/Berlin"
-    address: Literal["sie", "du"] = "sie"
-
-
-class Server(Struct, frozen=True, kw_only=True):
-    host: NonEmpty = "127.0.0.1"
-    port: Port = 8080
-    public_url: str = ""
-
-    @property
-    def url(self) -> str:
-        """Where customers and agents reach the server; without `public_url`, this machine."""
-        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.host, self.host)  # noqa: S104 - an address to reach
-        host = f"[{host}]" if ":" in host and not host.startswith("[") else host
-        return self.public_url.rstrip("/") or f"http://{host}:{self.port}"
-
-
-class Thresholds(Struct, frozen=True, kw_only=True):
-    answer: Share = 0.6
-    intents: dict[str, Share] = field(default_factory=dict)
-    wrong_answers: Share | None = None
-
-
-class Nlu(Struct, frozen=True, kw_only=True):
-    engine: Literal["embedded", "rasa"] = "embedded"
-    rasa_url: NonEmpty = "http://127.0.0.1:5005"
-    data: tuple[NonEmpty, ...] = ("nlu/data",)
-    models: NonEmpty = "var/models"
-    answers: NonEmpty = "nlu/data/answers.yml"
-    thresholds: Thresholds = Thresholds()
-
-
-class Lookup(Struct, frozen=True, kw_only=True):
-    url: NonEmpty
-    timeout: Annotated[float, Meta(gt=0, le=30)] = 2.0
-    headers: dict[str, NonEmpty] = field(default_factory=dict)
-
-    def __repr__(self) -> str:
-        return f"<Lookup at {urlsplit(self.url).hostname}>"
-
-
-class ConsoleDesk(Struct, frozen=True, kw_only=True):
-    """The built-in desk has nothing to set."""
-
-
-class Desks(Struct, frozen=True, kw_only=True):
-    console: ConsoleDesk = ConsoleDesk()
-    slack: dict[str, Any] | None = None
-
-
-class DepartmentSection(Struct, frozen=True, kw_only=True):
-    label: str | dict[Language, NonEmpty] = ""
-    hours: dict[str, OneOrMany] = field(default_factory=dict)
-    first_reply_minutes: Minutes = 30
-    resolution_hours: Hours = 24
-    desk_channel: str = ""
-    fallback: str = ""
-
-
-class When(Struct, frozen=True, kw_only=True):
-    intent: OneOrMany = ()
-    urgency: OneOrMany = ()
-    language: OneOrMany = ()
-    channel: OneOrMany = ()
-
-
-class Route(Struct, frozen=True, kw_only=True):
-    when: When
-    to: str
-    ping: str = ""
-
-
-class Handoff(Struct, frozen=True, kw_only=True):
-    default_department: str = ""
-    claim_minutes: Minutes = 15
-    reopen_days: Days = 7
-    notice_minutes: Minutes = 10
-    idle_hours: Hours = 24
-    stale_minutes: Minutes = 360
-    upset: Annotated[float, Meta(ge=-1, le=0)] = -0.7
-
-
-class Retention(Struct, frozen=True, kw_only=True):
-    messages: Days = 365
-    files: Days = 90
-    journal: Days = 1095
-
-
-class Privacy(Struct, frozen=True, kw_only=True):
-    retention: Retention = Retention()
-
-
-class Console(Struct, frozen=True, kw_only=True):
-    session_hours: Annotated[int, Meta(ge=1, le=720)] = 12
-
-
-class File(Struct, frozen=True, kw_only=True):
-    brand: BrandSection = BrandSection()
-    server: Server = Server()
-    store: NonEmpty = "sqlite:///var/switchboard.db"
-    files: NonEmpty = "var/files"
-    queue: NonEmpty = "memory://"
-    nlu: Nlu = Nlu()
-    lookups: dict[str, Lookup] = field(default_factory=dict)
-    channels: dict[str, tuple[dict[str, Any], ...]] = field(
-        default_factory=lambda: {"webchat": ({"account": "site"},)}
-    )
-    desks: Desks = Desks()
-    departments: dict[str, DepartmentSection] = field(
-        default_factory=lambda: {
-            "service": DepartmentSection(label={"de": "Kundenservice", "en": "Customer service"})
-        }
-    )
-    routing: tuple[Route, ...] = ()
-    handoff: Handoff = Handoff()
-    privacy: Privacy = Privacy()
-    console: Console = Console()
+PUBLIC_URL = "{public_url}"  # in a lookup's address: the server's own
 
 
 # ── What the program is handed ──────────────────────────────────────────────────────────────────
@@ -227,14 +112,11 @@ class Settings(Struct, frozen=True, kw_only=True):
         return self.lookups[name].url.replace(PUBLIC_URL, self.server.url)
 
 
-PUBLIC_URL = "{public_url}"
-
-
 def load(path: Path | str, environ: Mapping[str, str]) -> Settings:
     """Read and check a config file. Raises `ConfigError`; touches nothing but that file."""
     file = str(path)
     try:
-        raw = _expand(_read(Path(path)), environ, "")
+        raw = expand(read(Path(path)), environ, "")
         _refuse_planned(raw)
         return _settings(strict.convert(raw, File), file, environ)
     except BadShape as exc:
@@ -275,54 +157,6 @@ def unknown_intents(settings: Settings, intents: Collection[str]) -> list[str]:
         for path, name in named
         if name not in intents
     ]
-
-
-# ── Reading ─────────────────────────────────────────────────────────────────────────────────────
-
-
-def _read(path: Path) -> Any:
-    try:
-        text = path.read_text(encoding="utf-8")
-        return YAML(typ="safe", pure=True).load(text)
-    except FileNotFoundError as exc:
-        raise ConfigError(f"{path} does not exist; name a file with --config or SWITCHBOARD_CONFIG.") from exc
-    except OSError as exc:
-        raise ConfigError(f"{path} cannot be read ({exc.strerror}); check the path and its rights.") from exc
-    except UnicodeDecodeError as exc:
-        raise ConfigError(f"{path} is not UTF-8 text (byte {exc.start}); save it as UTF-8.") from exc
-    except MarkedYAMLError as exc:
-        line = f" line {exc.problem_mark.line + 1}" if exc.problem_mark else ""
-        problem = str(exc.problem).partition("\n")[0]
-        raise ConfigError(f"{path}{line}: not valid YAML ({problem}); check indentation and quotes.") from exc
-    except YAMLError as exc:
-        raise ConfigError(f"{path}: not valid YAML; it may hold a control character.") from exc
-
-
-VARIABLE = re.compile(r"\$\$\{|\$\{(?:(?P<name>[A-Za-z_]\w*)(?::-(?P<default>[^}]*))?\})?")
-
-
-def _expand(raw: Any, environ: Mapping[str, str], path: str) -> Any:
-    """`${NAME}` and `${NAME:-default}` in every text; `$${` is how "${" itself is written."""
-    if isinstance(raw, dict):
-        return {key: _expand(value, environ, join(path, str(key))) for key, value in raw.items()}
-    if isinstance(raw, list):
-        return [_expand(value, environ, join(path, index)) for index, value in enumerate(raw)]
-    if isinstance(raw, str) and "${" in raw:
-        return Expanded(VARIABLE.sub(lambda match: _variable(match, environ, path), raw))
-    return raw
-
-
-def _variable(match: re.Match[str], environ: Mapping[str, str], path: str) -> str:
-    name, default = match["name"], match["default"]
-    if match[0] == "$${":
-        return "${"
-    if not name:
-        raise BadShape(path, "has a “${” that names no variable; write ${NAME}, or $${ for the characters.")
-    value = environ.get(name) or default
-    if value is None:
-        state = "is empty" if name in environ else "is not set"
-        raise BadShape(path, f"${{{name}}} {state}; set the variable, or write ${{{name}:-default}}.")
-    return value
 
 
 # What the interface promises and this version does not do yet: key, how its value starts, what to do instead.
