@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from bot import config
 from bot.config import ConfigError, Settings
+from bot.config.reading import read
 from connectors.webchat import WebChat
 
 ROOT = Path(__file__).parents[2]
@@ -354,7 +355,7 @@ def with_junk(raw: Any, path: tuple[Any, ...], junk: Any) -> Any:
 
 
 def test_whatever_stands_anywhere_is_read_or_refused_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    raw = config.read(ROOT / "config.yml")
+    raw = read(ROOT / "config.yml")
     for path in places(raw):
         for junk in JUNK:
             broken = with_junk(raw, path, junk)
