@@ -30,6 +30,7 @@ from nlu.training import train
 log = structlog.get_logger()
 
 FOLLOW_EVERY = 1.0  # seconds until a promoted model is noticed
+SHOWN = 5  # warnings at start
 ADMIN = "admin"
 PASSWORD_BYTES = 12
 FIXED = (
@@ -92,10 +93,12 @@ async def _usable(parts: Parts) -> bool:
 
 
 def _warn_about_answers(parts: Parts) -> None:
-    for warning in check_answers(parts.live.book(), parts.tuning.intents, parts.settings.lookups):
-        log.warning("answers", problem=warning)
-    for warning in config.unknown_intents(parts.settings, parts.tuning.intents):
-        log.warning("config", problem=warning)
+    problems = check_answers(parts.live.book(), parts.tuning.intents, parts.settings.lookups)
+    problems += config.unknown_intents(parts.settings, parts.tuning.intents)
+    for problem in problems[:SHOWN]:
+        log.warning("content", problem=problem)
+    if len(problems) > SHOWN:
+        log.warning("content", more=len(problems) - SHOWN, problem="`switchboard check` shows all of them")
 
 
 async def first_admin(parts: Parts) -> str:
