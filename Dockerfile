@@ -1,5 +1,5 @@
 # The image holds code, not data: /app/var is a volume with the database, files, models and the secret key.
-# The first start trains the starter model into it, which takes a few seconds.
+# The first start trains the starter model into it, which takes about half a minute.
 
 FROM python:3.13-slim-bookworm AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
@@ -25,7 +25,7 @@ COPY --from=build /app /app
 USER switchboard
 VOLUME /app/var
 EXPOSE 8080
-HEALTHCHECK --interval=30s --timeout=5s --start-period=60s \
+HEALTHCHECK --interval=30s --timeout=5s --start-period=120s \
     CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8080/healthz', timeout=4)"]
 ENTRYPOINT ["switchboard"]
 # Inside a container, 127.0.0.1 would be reachable by nobody.
