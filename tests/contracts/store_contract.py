@@ -184,6 +184,8 @@ class StoreContract:
         for n in range(5):
             await insert(store, entry(f"j{n}"))
         assert await ids(store, Query(kind=Entry, order="at")) == ["j0", "j1", "j2", "j3", "j4"]
+        backwards = Query(kind=Entry, equals={"customer": "k1"}, order="-at")
+        assert await ids(store, backwards) == ["j4", "j3", "j2", "j1", "j0"]
 
     async def test_the_limit_cuts_after_ordering(self, store: Store) -> None:
         await insert(store, *(entry(f"j{n:03}", at=NOW - n * MINUTE) for n in range(150)))
@@ -310,6 +312,11 @@ class StoreContract:
         reopened = unit(Update(record=replace(old, state=CaseState.BOT)))
         assert await store.apply(reopened) == Duplicate(kind=Case, id="s2")
         assert await store.get(Case, "s1") == old
+
+    async def test_the_open_case_is_named_not_a_closed_one(self, store: Store) -> None:
+        await insert(store, closed("s1", number=1, customer="k1"), case("s2", number=2, customer="k1"))
+        third = inserts(case("s3", number=3, customer="k1"))
+        assert await store.apply(third) == Duplicate(kind=Case, id="s2")
 
     async def test_one_unit_may_close_a_case_and_open_the_next(self, store: Store) -> None:
         kept = await insert(store, case("s1", number=1, customer="k1"))

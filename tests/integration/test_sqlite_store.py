@@ -94,6 +94,20 @@ async def test_a_full_disk_fails_the_group_and_is_got_over(store: SqliteStore) -
     assert await at_once(store, units) == [Applied()] * 10
 
 
+async def test_a_commit_that_fails_fails_the_group_and_is_got_over(store: SqliteStore) -> None:
+    def no_commit(action: int, what: str | None, *_: str | None) -> int:
+        refused = action == sqlite3.SQLITE_TRANSACTION and what == "COMMIT"
+        return sqlite3.SQLITE_DENY if refused else sqlite3.SQLITE_OK
+
+    store._db.set_authorizer(no_commit)
+    units = [inserts(entry(f"j{n}")) for n in range(10)]
+    outcomes = await asyncio.gather(*map(store.apply, units), return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [StoreUnavailable] * 10
+    store._db.set_authorizer(None)
+    assert await found(store, Query(kind=Entry)) == []
+    assert await at_once(store, units) == [Applied()] * 10
+
+
 async def test_a_store_locked_by_another_process_is_unavailable_until_it_is_not(
     store: SqliteStore, another_process: sqlite3.Connection
 ) -> None:

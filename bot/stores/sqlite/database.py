@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import timedelta
@@ -37,6 +38,7 @@ def prepare(path: Path, patience: timedelta) -> None:
     _place(path)
     with closing(connect(path, patience)) as db:
         _own(db, path)
+        _write_ahead(db, path, patience)
         _migrate(db)
 
 
@@ -46,9 +48,8 @@ def explained(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as exc:
-        code = getattr(exc, "sqlite_errorcode", 0) & 0xFF  # the low byte of an extended code
-        if code in _UNUSABLE:
-            raise BadData(f"{path} {_UNUSABLE[code]}.") from exc
+        if remedy := _UNUSABLE.get(_code(exc)):
+            raise BadData(f"{path} {remedy}.") from exc
         raise StoreUnavailable(
             f"{path} cannot be used just now ({exc}); is another process holding it?"
         ) from exc
@@ -100,7 +101,8 @@ def _place(path: Path) -> None:
 
 
 def _own(db: sqlite3.Connection, path: Path) -> None:
-    if _number(db, "application_id") != APPLICATION_ID and _number(db, "schema_version"):
+    # In this order: another process may be making the tables, and marks them as ours with the same commit.
+    if _number(db, "schema_version") and _number(db, "application_id") != APPLICATION_ID:
         raise BadData(f"{path} is a database of another program; name another file for the store.")
     known, found = len(migrations()), _number(db, "user_version")
     if found > known:
@@ -108,7 +110,18 @@ def _own(db: sqlite3.Connection, path: Path) -> None:
             f"{path} was written by a newer Switchboard (store version {found}, this one knows {known}). "
             "Start that version again, or restore a backup from before the upgrade."
         )
-    ((mode,),) = db.execute("PRAGMA journal_mode = WAL").fetchall()
+
+
+def _write_ahead(db: sqlite3.Connection, path: Path, patience: timedelta) -> None:
+    """Two processes that open a new file at once may get a "locked" here for which SQLite does not wait."""
+    until, mode = time.monotonic() + patience.total_seconds(), ""
+    while not mode:
+        try:
+            ((mode,),) = db.execute("PRAGMA journal_mode = WAL").fetchall()
+        except sqlite3.OperationalError as exc:
+            if _code(exc) != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            time.sleep(0.01)
     if mode != "wal":
         raise BadData(f"{path} is on a file system without shared memory; put the store on a local disk.")
 
@@ -139,3 +152,9 @@ def _statements(script: str) -> list[str]:
 def _number(db: sqlite3.Connection, pragma: str) -> int:
     ((value,),) = db.execute(f"PRAGMA {pragma}").fetchall()
     return int(value)
+
+
+def _code(exc: sqlite3.Error) -> int:
+    """The primary code: the low byte of an extended one (0 for errors that are not SQLite's own)."""
+    code: int = getattr(exc, "sqlite_errorcode", 0)
+    return code & 0xFF

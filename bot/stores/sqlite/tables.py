@@ -134,8 +134,6 @@ def _quoted(name: str) -> str:
 def _equals(name: str, wanted: Any) -> tuple[str, Sequence[Value]]:
     if wanted is None:
         return f"{name} IS NULL", ()
-    if isinstance(wanted, bool):  # written out: a partial index is used for a constant only
-        return f"{name} = {wanted:d}", ()
     if not isinstance(wanted, tuple):
         return f"{name} = ?", (column(wanted),)
     values = [column(value) for value in wanted if value is not None]
