@@ -40,6 +40,7 @@ ROUTES: tuple[tuple[str, str, Handler, Rank | None], ...] = (
     ("GET", "/cases/{case}", casepage.show_case, Rank.AGENT),
     ("GET", "/cases/{case}/texts/{message}", casepage.show_text, Rank.AGENT),
     ("POST", "/cases/{case}/actions", actions.act, Rank.AGENT),
+    ("POST", "/cases/{case}/typing", actions.typing, Rank.AGENT),
     ("GET", "/files/{key}", files.show_file, Rank.AGENT),
     ("GET", "/users", users.show_users, Rank.ADMIN),
     ("POST", "/users", users.change_users, Rank.ADMIN),

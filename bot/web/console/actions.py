@@ -13,9 +13,9 @@ from aiohttp import web
 from msgspec import Struct
 from msgspec.structs import replace
 
-from bot.domain.cases import Case, CaseState
+from bot.domain.cases import Case, CaseState, may_speak
 from bot.domain.errors import MalformedPayload, NotAllowed, SwitchboardError, TooLate
-from bot.domain.messages import Attachment
+from bot.domain.messages import Attachment, topic
 from bot.domain.ports import Act, AgentAction, User
 from bot.domain.understanding import Level
 from bot.web.chat.uploads import recognise, safe_name
@@ -63,6 +63,15 @@ async def act(request: web.Request) -> web.Response:
     if wants_json(request):
         return _json({"case": case.id, "state": case.state})
     raise web.HTTPSeeOther(f"{PATH}/cases/{case.id}#latest")
+
+
+async def typing(request: web.Request) -> web.Response:
+    """Tell a hosted chat that its agent is writing; a hint that nobody keeps."""
+    context = the_web(request)
+    case = await context.reporting.case(request.match_info["case"])
+    if may_speak(case, request[VISIT].agent):
+        await context.broadcast.publish(topic(case.address), b'{"typing": "agent"}')
+    return web.Response(status=204)
 
 
 async def _done(asked: Asked, visit: Visit, id: str) -> Case:

@@ -13,6 +13,7 @@ from aiohttp import hdrs, web
 
 from bot.domain.errors import TooManyRequests
 from bot.domain.ports import Clock, User
+from bot.web.console.attempts import Attempts
 from bot.web.console.forms import FORM, Form, read_form
 from bot.web.console.pages import Handler, refuse, render, wants_json
 from bot.web.console.passwords import hash_password, verify
@@ -28,12 +29,12 @@ from bot.web.console.visits import (
     the_web,
 )
 from bot.web.context import Web
-from bot.web.limits import Buckets
 
 LOGIN_COOKIE = "switchboard_login"
 LOGIN_MINUTES = 60
 SAFE = ("GET", "HEAD")
-PER_NAME, PER_ADDRESS = 5, 10  # attempts a minute
+PER_NAME, PER_ADDRESS = 5, 10  # failures a minute
+NAME_LIMIT = 100
 AT_ONCE = 2  # a verification takes 64 MiB and a tenth of a second of a core
 OURS = re.compile(r"/console(?:[/?#][^\\\x00-\x20]*)?")
 
@@ -42,19 +43,22 @@ class Door:
     """Checks passwords: as slowly for a stranger as for a user, and only so often."""
 
     def __init__(self, clock: Clock) -> None:
-        self._names = Buckets(clock, burst=PER_NAME, per_second=PER_NAME / 60)
-        self._addresses = Buckets(clock, burst=PER_ADDRESS, per_second=PER_ADDRESS / 60)
+        self._names = Attempts(clock, PER_NAME)
+        self._addresses = Attempts(clock, PER_ADDRESS)
         self._turns = asyncio.Semaphore(AT_ONCE)
         self._nobody = ""
 
     async def knock(self, context: Web, name: str, password: str, address: str) -> User | None:
         """The user, or None; raises `TooManyRequests`."""
-        self._addresses.take(address)
-        self._names.take(name[:100])
+        self._addresses.begin(address)
+        self._names.begin(name[:NAME_LIMIT])
         user = await context.store.get(User, name) if name else None
         known = user.password if user else await self._hash_of_nobody()
-        matches = await self.check(known, password)
-        return user if matches else None
+        if not await self.check(known, password) or user is None:
+            return None
+        self._addresses.forgive(address)
+        self._names.forgive(name[:NAME_LIMIT])
+        return user
 
     async def check(self, hashed: str, password: str) -> bool:
         async with self._turns:
@@ -143,6 +147,8 @@ async def log_in(request: web.Request) -> web.Response:
         return response
     if user is None:
         return _login_page(request, form, problem=words("login.wrong"), status=401)
+    if earlier := request[VISIT].session:
+        await close_session(context.store, earlier)
     response = web.Response(status=303, headers={hdrs.LOCATION: safe_next(form["next"])})
     set_cookie(response, context, COOKIE, await open_session(context, user), context.session_hours * 3600)
     response.del_cookie(LOGIN_COOKIE, path=PATH)

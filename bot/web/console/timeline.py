@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from bot.domain.cases import Case, Handoff, Reason
 from bot.domain.journal import Did, Entry
@@ -16,6 +17,7 @@ from bot.web.console.language import Words
 
 SHOWN_CHARACTERS = 4000  # of one message; all of it is a click away
 SHOWN_ITEMS = 150
+BREATH = timedelta(minutes=3)
 
 # What happened to a case and is not a message of its own.
 TOLD = frozenset(
@@ -78,6 +80,7 @@ class Said(Struct, frozen=True, kw_only=True):
     text: str
     cut: int  # characters of the whole text when it was cut, else 0
     mending: tuple[Act, ...] = ()
+    goes_on: bool = False  # the same person, in the same breath: no need to say who again
 
     def __repr__(self) -> str:
         return f"<Said {self.message.id}>"
@@ -97,12 +100,12 @@ Item = Said | Happened | Day
 
 def timeline(
     case: Case, messages: Sequence[Message], journal: Sequence[Entry], vocabulary: Vocabulary
-) -> list[Item]:
+) -> list[Said | Happened]:
     """In the order of the customer's sequence, which messages and journal share."""
     names = known_names(case, messages)
     told = [entry for entry in journal if entry.kind in TOLD]
     told_by_timer = {entry.seq for entry in told if entry.actor == "system"}
-    lines: list[tuple[int, Item]] = [
+    lines: list[tuple[int, Said | Happened]] = [
         (message.seq, said(message, vocabulary))
         for message in messages
         if not _told_anyway(message, told_by_timer)
@@ -113,23 +116,26 @@ def timeline(
     return [item for _, item in sorted(lines, key=lambda line: line[0])]
 
 
-def with_days(items: Iterable[Item], words: Words) -> list[Item]:
+def with_days(items: Iterable[Said | Happened], words: Words) -> list[Item]:
+    """As it is read: a line for each new day, and a name only where another one speaks."""
     days: set[date] = set()
     told: list[Item] = []
     for item in items:
-        at = (
-            item.message.at
-            if isinstance(item, Said)
-            else item.entry.at
-            if isinstance(item, Happened)
-            else item.at
-        )
+        at = item.message.at if isinstance(item, Said) else item.entry.at
         day = at.astimezone(words.zone).date()
         if day not in days:
             days.add(day)
             told.append(Day(at=at))
-        told.append(item)
+        told.append(replace(item, goes_on=_goes_on(told, item)) if isinstance(item, Said) else item)
     return told
+
+
+def _goes_on(told: Sequence[Item], item: Said) -> bool:
+    before = told[-1] if told else None
+    if not isinstance(before, Said):
+        return False
+    same = (before.side, before.message.author.id) == (item.side, item.message.author.id)
+    return same and item.message.at - before.message.at < BREATH
 
 
 def said(message: Message, vocabulary: Vocabulary) -> Said:
@@ -156,6 +162,8 @@ def sentence(entry: Entry, names: Mapping[str, str], vocabulary: Vocabulary) -> 
     about = entry.attributes.get("about") or entry.attributes.get("why")
     if special := SPECIAL.get((entry.kind, str(about))):
         return words(special)
+    if entry.kind is Did.ASSIGNED and entry.attributes.get("to") == entry.actor:
+        return words("did.assigned.self", who=names.get(entry.actor, entry.actor))
     actors = {"bot": "case.bot", "customer": "case.customer_word", "system": "case.system"}
     who = words(actors[entry.actor]) if entry.actor in actors else names.get(entry.actor, entry.actor)
     tell = DETAILS.get(entry.kind)

@@ -9,8 +9,9 @@
   const problem = document.getElementById("problem");
   const rescue = document.getElementById("rescue");
   const written = document.getElementById("written");
-  const latest = document.getElementById("latest");
   const below = document.getElementById("below");
+  const head = document.getElementById("head");
+  const talk = document.querySelector(".talk");
   const timeline = document.getElementById("timeline");
   const id = form.dataset.case;
   const draft = `switchboard:draft:${document.body.dataset.user}:${id}`;
@@ -44,18 +45,21 @@
   }
 
   function choose(wanted) {
-    const radio = document.getElementById(wanted === "note" ? "as-note" : "as-reply");
-    if (!radio.disabled) radio.checked = true;
+    const reply = document.getElementById("as-reply");
+    const note = document.getElementById("as-note");
+    (wanted === "note" || reply.disabled ? note : reply).checked = true;
     label();
   }
 
   function label() {
-    text.setAttribute("aria-label", document.querySelector(`label.for-${mode()}[for=text]`)?.textContent ?? "");
+    text.setAttribute("aria-label", text.dataset[mode()]);
   }
 
   let pause = 0;
+  let told = 0;
   text.addEventListener("input", () => {
     written.textContent = "";
+    tellTyping();
     clearTimeout(pause);
     pause = setTimeout(keep, 250);
   });
@@ -64,6 +68,13 @@
     keep();
   });
   addEventListener("pagehide", keep);
+
+  function tellTyping() {
+    if (mode() !== "reply" || head.dataset.speaking !== "mine" || Date.now() - told < 4000) return;
+    told = Date.now();
+    const csrf = form.elements.csrf.value;
+    fetch(`${root}/cases/${encodeURIComponent(id)}/typing`, { method: "POST", headers: { "X-CSRF-Token": csrf } }).catch(() => {});
+  }
 
   // ── Files ──
 
@@ -134,7 +145,7 @@
     showFile();
     keep();
     written.textContent = t(data.getAll("action").includes("note") || data.get("rescue") ? "write.noted" : "write.sent");
-    latest.scrollIntoView({ block: "nearest" });
+    toTheEnd();
   }
 
   function refused(target, error) {
@@ -163,45 +174,55 @@
   const refresh = calmly(async () => {
     const page = await readAgain();
     if (!page) return;
-    const before = { heard: Number(timeline.dataset.heard), at: latest.getBoundingClientRect().top };
-    const was = document.getElementById("head").dataset.speaking;
+    const before = {
+      heard: Number(timeline.dataset.heard),
+      mode: mode(),
+      speaking: head.dataset.speaking,
+    };
     for (const region of REGIONS) morph(document.getElementById(region), page.getElementById(region));
     times();
     document.title = page.title;
-    follow(before);
-    ownership(was);
+    tellOfNews(before);
+    ownership(before);
   });
 
-  function follow({ heard, at }) {
-    const moved = latest.getBoundingClientRect().top - at;
-    const watching = at <= innerHeight;
-    if (watching && moved > 0) scrollBy(0, moved);
+  function tellOfNews({ heard }) {
     const added = Number(timeline.dataset.heard) - heard;
     if (added <= 0) return;
     announce(count("case.new_below", added));
     if (text.value.trim()) written.textContent = t("case.wrote_meanwhile");
-    if (watching) return;
+    if (atEnd) return;
     unread += added;
     below.textContent = `↓ ${count("case.new_below", unread)}`;
     below.hidden = false;
   }
 
-  function ownership(was) {
-    const { speaking, owner } = document.getElementById("head").dataset;
-    const reply = document.getElementById("as-reply");
-    const wroteReply = mode() === "reply" && text.value.trim();
-    if (reply.disabled && !document.getElementById("as-note").checked) document.getElementById("as-note").checked = true;
-    if (!reply.disabled && was !== speaking && !text.value.trim()) reply.checked = true;
-    if (speaking === "owned" && was !== "owned" && wroteReply) refuse(t("write.taken", { owner }), true);
-    label();
+  // A reply that was being written stays; if somebody else has the case now, it can still become a note.
+  function ownership(before) {
+    const { speaking, owner } = head.dataset;
+    const changed = speaking !== before.speaking;
+    choose(changed && before.speaking !== "free" && !text.value.trim() ? "reply" : before.mode);
+    if (!changed) return;
+    if (speaking === "owned" && before.mode === "reply" && text.value.trim()) refuse(t("write.taken", { owner }), true);
+    else refuse("");
   }
 
-  below.addEventListener("click", () => latest.scrollIntoView({ block: "end" }));
-  new IntersectionObserver(([entry]) => {
-    if (!entry.isIntersecting) return;
+  // Whoever reads the end keeps seeing the end, whatever grows; whoever reads elsewhere is not moved.
+  let atEnd = false;
+
+  function toTheEnd() {
+    talk.scrollIntoView({ block: "end" });
+    atEnd = true;
+  }
+
+  addEventListener("scroll", () => {
+    atEnd = talk.getBoundingClientRect().bottom <= innerHeight + 8;
+    if (!atEnd) return;
     unread = 0;
     below.hidden = true;
-  }).observe(latest);
+  }, { passive: true });
+  new ResizeObserver(() => atEnd && toTheEnd()).observe(talk);
+  below.addEventListener("click", toTheEnd);
 
   // ── Keys ──
 
@@ -243,7 +264,10 @@
   restore();
   label();
   const wanted = { "#reply": () => write("reply"), "#note": () => write("note"), "#resolve": resolve }[location.hash];
-  if (wanted || !location.hash) latest.scrollIntoView({ block: "center" });
+  if (wanted || !location.hash || location.hash === "#latest") {
+    toTheEnd();
+    addEventListener("load", toTheEnd, { once: true });
+  }
   wanted?.();
   live.listen((changed) => (!changed || changed === id) && refresh());
 })();
