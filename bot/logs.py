@@ -43,21 +43,23 @@ LONGEST = 500  # characters of a value
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
 
 
-def setup(stream: TextIO | None = None, environ: Mapping[str, str] | None = None) -> None:
-    """Send our events and the libraries' warnings to `stream` (standard error)."""
-    out = stream or sys.stderr
+def setup(
+    stream: TextIO | None = None, environ: Mapping[str, str] | None = None, level: int = logging.INFO
+) -> None:
+    """Send our events from `level` on, and the libraries' warnings, to `stream` (standard error)."""
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             redact,
             without_traceback,
-            *_rendering(out, os.environ if environ is None else environ),
+            *_rendering(stream or sys.stderr, os.environ if environ is None else environ),
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.WriteLoggerFactory(out),
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=lambda *_: structlog.WriteLogger(stream or sys.stderr),
     )
-    logging.basicConfig(handlers=[Forward()], level=logging.WARNING, force=True)
+    logging.root.handlers[:] = [Forward()]
+    logging.root.setLevel(logging.WARNING)
     # Its lines hold whole addresses, with the tokens in them.
     logging.getLogger("aiohttp.access").disabled = True
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, TypeVar
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
@@ -52,6 +53,13 @@ class Exemplified(click.Command):
         with formatter.section("Example"):
             for line in self.example.splitlines():
                 formatter.write(EXAMPLE.format(line=line.strip()))
+
+
+class Typed(NamedTuple):
+    """What stands before the command."""
+
+    config: str
+    prepare: Callable[[], None]
 
 
 def command(*, example: str) -> Callable[[Callable[..., None]], Exemplified]:
@@ -99,19 +107,31 @@ class Commands(Exemplified, click.Group):
 @click.pass_context
 def cli(ctx: click.Context, config: str) -> None:
     """Answer customers on social channels, and hand the hard cases to people."""
-    ctx.obj = config
+    ctx.obj = Typed(config, ctx.obj or _nothing)
+
+
+def _nothing() -> None:
+    """Who calls `cli` inside a process of their own keeps their logging."""
 
 
 def main() -> None:
     """Run what was typed; exits the process."""
-    cli(prog_name="switchboard" if Path(sys.argv[0]).stem != "__main__" else None)
+    cli(prog_name="switchboard" if Path(sys.argv[0]).stem != "__main__" else None, obj=_quiet_logs)
+
+
+def _quiet_logs() -> None:
+    """A command says itself what it did; the log adds what went wrong."""
+    from bot import logs
+
+    logs.setup(level=logging.WARNING)
 
 
 def settings_of(ctx: click.Context) -> Settings:
     """What the configuration says. Raises `ConfigError`."""
     from bot.config import load
 
-    return load(ctx.obj, os.environ)
+    ctx.obj.prepare()
+    return load(ctx.obj.config, os.environ)
 
 
 def somebody_types() -> bool:

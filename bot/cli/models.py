@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
@@ -11,6 +11,7 @@ from bot.cli.frame import as_json, command, run, settings_of
 from bot.cli.printing import bold, count, number, print_json, print_numbers, print_table, sign_of_life
 
 HARDEST = 5  # intents that `evaluate` names
+SHOWN = 5  # warnings of `train`
 
 
 @command(example="switchboard train --data nlu/data")
@@ -36,9 +37,16 @@ def train(ctx: click.Context, *, data: tuple[str, ...], engine: str | None, mach
         return
     click.echo(f"Trained model {bold(model.id)}.")
     print_numbers(model.scores)
-    for warning in model.warnings:
-        click.echo(f"{click.style('warning:', fg='yellow')} {warning}", err=True)
+    _print_warnings(model.warnings)
     click.echo(f"\nGo live with: switchboard promote {model.id}")
+
+
+def _print_warnings(warnings: Sequence[str]) -> None:
+    mark = click.style("warning:", fg="yellow")
+    for warning in warnings[:SHOWN]:
+        click.echo(f"{mark} {warning}", err=True)
+    if len(warnings) > SHOWN:
+        click.echo(f"{mark} and {len(warnings) - SHOWN} more; --json lists them.", err=True)
 
 
 @command(example="switchboard evaluate --data nlu/data/tests/test.en.yml")

@@ -32,7 +32,7 @@ def serve(ctx: click.Context, *, role: str, host: str | None, port: int | None) 
     from bot import bootstrap
 
     with asyncio.Runner(loop_factory=_fast_loop()) as runner:
-        runner.run(bootstrap.serve(settings, role, ctx.obj))
+        runner.run(bootstrap.serve(settings, role, ctx.obj.config))
 
 
 def _fast_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:

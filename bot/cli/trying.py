@@ -27,7 +27,8 @@ def chat(ctx: click.Context, *, customer: str) -> None:
     """Talk to the bot in the terminal; an empty line or Ctrl-D ends it.
 
     Everything happens in this process, on a store of its own that is thrown away: no running server hears of it, and
-    a case that goes to a person waits for nobody. The live model and the configured lookups are used.
+    a case that goes to a person waits for nobody. The live model and the configured lookups are used; the shipped
+    lookup is a route of the server, which has to be running for it.
     """
     settings = settings_of(ctx)
     from bot import bootstrap

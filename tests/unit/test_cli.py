@@ -143,6 +143,11 @@ def test_train_says_what_to_do_next(root: Bootstrap) -> None:
     assert result.stderr == "warning: few examples\n"
 
 
+def test_train_keeps_many_warnings_on_one_screen(root: Bootstrap) -> None:
+    root.answers["train"] = SimpleNamespace(id="7c", scores={}, warnings=tuple(map(str, range(40))))
+    assert run("train").stderr.splitlines()[4:] == ["warning: 4", "warning: and 35 more; --json lists them."]
+
+
 def test_evaluate_names_the_hardest_intents_first(root: Bootstrap) -> None:
     assert run("evaluate", "--data", str(ROOT / "config.yml")).stdout.splitlines() == [
         "n             120",

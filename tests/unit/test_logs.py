@@ -50,6 +50,13 @@ def test_an_event_is_one_line_of_json(out: io.StringIO) -> None:
     assert line == {"event": "message.answered", "level": "info", "case": "c1", "ms": 12}
 
 
+def test_what_is_below_the_level_is_not_said() -> None:
+    out = io.StringIO()
+    logs.setup(out, level=logging.WARNING)
+    structlog.get_logger().info("model.live")
+    assert not out.getvalue()
+
+
 @pytest.mark.parametrize("key", ["text", "Token", "name", "authorization", "password", "url"])
 def test_a_private_value_is_dropped_and_the_key_named(out: io.StringIO, key: str) -> None:
     structlog.get_logger().info("oops", **{key: PRIVATE})
