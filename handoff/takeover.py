@@ -375,7 +375,8 @@ class Takeover:
             usual = await self._usual(department_for(case, self._rules))
             args = (self._rules, self._book(), usual, self._clock(), self._new_id)
             changed, writes = hand_over(case, reason, detail, *args)
-            if isinstance(await self._write(case, changed, writes), Applied):
+            after = replace(changed, due_at=cases.next_due(changed, self._rules.idle))
+            if isinstance(await self._commit(Changes(writes=(Update(record=after), *writes))), Applied):
                 return
 
 

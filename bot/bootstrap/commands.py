@@ -39,7 +39,6 @@ from bot.services.tuning import Tuning
 from bot.web.console.passwords import hash_password
 from nlu.answers import check as check_answers
 from nlu.embedded import Embedded
-from nlu.evaluation import evaluate as evaluate_model
 from nlu.models import Models
 from nlu.training import TrainedModel
 from nlu.training import train as train_model
@@ -61,6 +60,8 @@ async def train(settings: Settings, data: Sequence[str] | None, engine: str | No
 
 async def evaluate(settings: Settings, data: str, model: str | None) -> dict[str, Any]:
     """Score a model (the live one, else the newest) on a test file. Raises `BadData`, `Unknown`."""
+    from nlu.evaluation import evaluate as evaluate_model
+
     models = Models(Path(settings.nlu.models))
     engine = Embedded(models.load(model or await _live(settings) or _newest(models)))
     return await evaluate_model(engine, [Path(data)])

@@ -132,6 +132,8 @@ def decide(case: Case, turn: Turn, policy: Policy, now: datetime) -> Decision:
 def _learned(case: Case, turn: Turn, policy: Policy, now: datetime) -> Case:
     """What every message teaches about its case, whoever has it."""
     understood = turn.understanding
+    if case.state is not CaseState.BOT and _another_question(case, turn, policy):
+        case = replace(case, matters=_with_matter(case, understood.intent.name, now))
     # Any entity that an answer asks for is worth keeping: the customer must not be asked again.
     wanted = {need.slot: need.entity for answer in policy.book.answers.values() for need in answer.needs}
     given = {slot: understood.entity(entity) for slot, entity in wanted.items()}
@@ -461,9 +463,13 @@ def _with_intent(case: Case, understood: Understanding) -> Case:
 
 def _matter(case: Case, intent: str, now: datetime) -> Case:
     """Remember what the case is about; a second matter is kept beside the first."""
-    known = any(matter.intent == intent for matter in case.matters)
-    matter = Matter(intent=intent, department=case.department, at=now)
-    return replace(case, intent=intent, matters=case.matters if known else (*case.matters, matter))
+    return replace(case, intent=intent, matters=_with_matter(case, intent, now))
+
+
+def _with_matter(case: Case, intent: str, now: datetime) -> tuple[Matter, ...]:
+    if any(matter.intent == intent for matter in case.matters):
+        return case.matters
+    return (*case.matters, Matter(intent=intent, department=case.department, at=now))
 
 
 def _candidates(understood: Understanding, policy: Policy) -> tuple[str, ...]:

@@ -113,7 +113,7 @@ async def test_odd_texts_are_stored_whole(customer: Customer, api: Api, text: st
         while not (cases := (await api.get("cases"))["cases"]):  # noqa: ASYNC110
             await asyncio.sleep(0.02)
     whole = await api.get(f"cases/{cases[0]['id']}")
-    assert whole["messages"][0]["text"] == text
+    assert whole["messages"][0]["text"] == text.replace("\x00", "")  # no text holds a NUL: it is taken out
 
 
 async def test_an_empty_message_is_refused_with_a_sentence(

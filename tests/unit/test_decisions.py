@@ -225,6 +225,13 @@ def test_while_claimed_the_bot_says_nothing_at_all() -> None:
     assert decide(held, turn("hours", at=NOON), policy(), NOON + timedelta(hours=1)).says == ()
 
 
+def test_a_second_matter_is_kept_beside_the_first_while_people_have_the_case() -> None:
+    held = case(state=CaseState.CLAIMED, owner=ADA, intent="hours")
+    both = decide(held, turn("returns"), policy(), NOON).case
+    assert both.intent == "hours"
+    assert [matter.intent for matter in both.matters] == ["returns"]
+
+
 def test_a_message_wakes_a_snoozed_case_for_the_same_agent() -> None:
     asleep = case(state=CaseState.SNOOZED, owner=ADA, snoozed_until=NOON + timedelta(days=1))
     woken = decide(asleep, turn("hours"), policy(), NOON).case
