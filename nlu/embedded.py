@@ -1,0 +1,76 @@
+"""The embedded engine: a model and the rules, a fraction of a millisecond per message, in process."""
+
+from __future__ import annotations
+
+import re
+import time
+
+from bot.domain.understanding import Context, Intent, Understanding
+from nlu.entities import Entities
+from nlu.features import normalise, tokens
+from nlu.language import language
+from nlu.models import Model
+from nlu.parser import Parsed, Parser
+from nlu.person import wants_person
+from nlu.sentiment import sentiment
+from nlu.urgency import Known, urgency
+
+_SPOKEN = re.compile(r"[^\W_]")  # a letter or a digit; without one there is nothing to ask a model about
+_NOTHING = Parsed((), 1.0)
+
+
+class Embedded:
+    """Fulfils `bot.domain.ports.Understander`; another model means another `Embedded`."""
+
+    def __init__(self, model: Model) -> None:
+        self._id = model.id
+        self._intents = model.facts.intents
+        self._priors = model.facts.knowledge.urgency
+        self._parser = Parser(model)
+        self._entities = Entities(model.facts.knowledge)
+
+    @property
+    def model(self) -> str:
+        return self._id
+
+    @property
+    def intents(self) -> tuple[str, ...]:
+        return self._intents
+
+    async def understand(self, text: str, context: Context) -> Understanding:
+        return self.parse(text, context)
+
+    def parse(self, text: str, context: Context = Context()) -> Understanding:  # noqa: B008 - it is frozen
+        """As `understand`, without waiting: bounded work, since only the first 4,000 characters are read.
+
+        The intent's name is empty when nothing was understood: no letter, no digit, or no known n-gram.
+        """
+        started = time.perf_counter()
+        normal = normalise(text)
+        words = tokens(normal)
+        parsed = (self._parser.parse(words) if _SPOKEN.search(normal) else None) or _NOTHING
+        ranking = tuple(Intent(name=name, confidence=confidence) for name, confidence in parsed.ranking)
+        best = ranking[0] if ranking else Intent(name="", confidence=0.0)
+        mood = sentiment(words)
+        return Understanding(
+            text=text,
+            intent=best,
+            intent_ranking=ranking,
+            entities=self._entities.find(text, context),
+            urgency=urgency(
+                text,
+                Known(
+                    intent=best.name,
+                    confidence=best.confidence,
+                    prior=self._priors.get(best.name, ""),
+                    sentiment=mood,
+                    context=context,
+                ),
+            ),
+            sentiment=mood,
+            language=language(words, context.language),
+            wants_person=wants_person(normal),
+            out_of_scope=parsed.strange,
+            model=self._id,
+            ms=(time.perf_counter() - started) * 1000,
+        )

@@ -1,0 +1,76 @@
+"""From a text to n-grams: one way for training and for parsing, so that both see the same."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import lru_cache
+from itertools import pairwise
+
+from msgspec import Struct
+
+from bot.domain.understanding import UNDERSTOOD_CHARACTERS
+
+CHARACTER_GRAMS = (2, 3, 4)
+
+# One private-use character each, so that no customer's word can look like a placeholder.
+NUMBER, MAIL, LINK, MENTION = "\ue001", "\ue002", "\ue003", "\ue004"
+
+_EMOJI = "\u2600-\u27bf\u2b50\u2b55\U0001f1e6-\U0001faff"
+_UNSEEN = re.compile(
+    "[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufe00-\ufe0f\ufeff\ue000-\uf8ff\x00]|[\U0001f3fb-\U0001f3ff]"
+)
+_MASKS = (
+    (re.compile(r"(?:https?://|www\.)\S+"), f" {LINK} "),
+    (re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+"), f" {MAIL} "),
+    (re.compile(r"(?<![\w@])@\w+"), f" {MENTION} "),
+    (re.compile(r"\d{4,}"), f" {NUMBER} "),
+)
+_ELONGATION = re.compile(r"([^\W\d_]|[!?.])\1{2,}")
+_TOKEN = re.compile(rf"\w+|[?!€$£%{NUMBER}{MAIL}{LINK}{MENTION}]|[{_EMOJI}]")
+_FOLD = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"})
+_FOLDED = frozenset("äöüß")
+
+
+class Grams(Struct, frozen=True):
+    """The n-grams of a text, with repetitions: words 1-2 and characters 2-4 inside words."""
+
+    words: list[str]
+    pairs: list[str]
+    characters: list[str]
+
+
+def normalise(text: str) -> str:
+    """Lower case, one spelling of each character, numbers and addresses masked, "haaallo" as "hallo"."""
+    seen = _UNSEEN.sub("", unicodedata.normalize("NFC", text[:UNDERSTOOD_CHARACTERS])).lower()
+    for pattern, placeholder in _MASKS:
+        seen = pattern.sub(placeholder, seen)
+    return _ELONGATION.sub(r"\1", seen)
+
+
+def tokens(normalised: str) -> list[str]:
+    """Words, emoji, ?, !, currency signs and placeholders, in order."""
+    return _TOKEN.findall(normalised)
+
+
+def grams(words: list[str]) -> Grams:
+    """The n-grams of `tokens`; a word with an umlaut counts in its ae/oe/ue/ss spelling as well."""
+    spelled = words + [fold(word) for word in words if not _FOLDED.isdisjoint(word)]
+    pairs = [f"{first} {second}" for first, second in pairwise(words)]
+    return Grams(spelled, pairs, [gram for word in spelled for gram in _inside(word)])
+
+
+def fold(word: str) -> str:
+    return word.translate(_FOLD)
+
+
+# People use the same few thousand words all the time; the bound keeps a flood of nonsense from growing it.
+@lru_cache(maxsize=4096)
+def _inside(word: str) -> tuple[str, ...]:
+    padded = f" {word} "
+    found: list[str] = []
+    for size in CHARACTER_GRAMS:
+        found += [padded[start : start + size] for start in range(max(len(padded) - size + 1, 1))]
+        if len(padded) <= size:
+            break
+    return tuple(found)

@@ -1,0 +1,365 @@
+"""Learns a model from examples: TF-IDF of words and characters, a linear SVM, calibrated out-of-fold.
+
+The only module that imports scikit-learn (LinearSVC, https://scikit-learn.org/stable/modules/svm.html), and it
+runs in a process of its own: see `nlu.training`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import multiprocessing
+import os
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+from scipy import sparse
+from sklearn.svm import LinearSVC
+
+from nlu.calibration import (
+    Floats,
+    Logistic,
+    calibration_error,
+    fit_logistic,
+    fit_temperature,
+    logistic,
+    separation,
+)
+from nlu.features import grams, normalise, tokens
+from nlu.models import OUT_OF_SCOPE, Arrays, Facts, Knowledge, Model, blob, name
+from nlu.reading import TrainingData
+from nlu.scoring import NO_SCORE, Scope, evidence, nothing_known, scope
+
+FOLDS = 5
+SEED = 0
+PENALTY = 0.5  # C of the SVM
+TOLERANCE = 1e-2  # measured: ten times finer changes no accuracy, only the time
+WORTH_A_PROCESS = 200_000  # examples x intents from which forking pays
+SURE = 0.6  # where the shipped configuration starts to answer
+UNUSUAL = 0.05  # share of our own examples that may look strange when nothing taught us what strange is
+
+Rows = NDArray[np.intp]
+Matrix = Any  # scipy.sparse has no types
+
+
+class Corpus(Struct, frozen=True):
+    """The examples as counts: `words` and `characters` hold 1 + log(count) per n-gram."""
+
+    texts: list[str]
+    truth: Rows
+    intents: tuple[str, ...]
+    words: Matrix
+    characters: Matrix
+    vocabulary: tuple[list[str], list[str]]
+    lengths: NDArray[np.intp]
+
+
+class Fitted(Struct, frozen=True):
+    """A linear model over some rows of the corpus."""
+
+    weights: Floats  # [n-grams, intents]
+    bias: Floats
+    idf: tuple[Floats, Floats]
+    rows: Matrix  # every row of the corpus, as this model sees it
+
+
+class Judged(Struct, frozen=True):
+    """What rows got from a model that had not seen them."""
+
+    scores: Floats
+    nearest: Floats
+    known: Floats
+
+
+def learn(data: TrainingData, now: datetime) -> Model:
+    """A model of `data`; the same data give the same id."""
+    corpus = _corpus(data)
+    within = scope(corpus.intents, OUT_OF_SCOPE)
+    fitted, judged = _fit_all(corpus, within)
+    truth_inside = _inside_truth(corpus.truth, within)
+    answerable = truth_inside >= 0
+    temperature = fit_temperature(within.answerable(judged.scores)[answerable], truth_inside[answerable])
+    values, choices = _evidence(corpus, judged, within, temperature)
+    correct = _fit_correct(values, choices == corpus.truth, within)
+    strange = _fit_strange(values, corpus.truth == within.outside, within)
+    table = _out_of_fold(corpus, within, values, choices, correct, strange)
+    arrays = _arrays(corpus, fitted) | table
+    facts = Facts(
+        intents=corpus.intents,
+        examples=len(corpus.texts),
+        data=_digest(data),
+        temperature=temperature,
+        correct=correct,
+        strange=strange,
+        knowledge=Knowledge(
+            urgency=data.urgency, synonyms=data.synonyms, regexes=data.regexes, lookups=data.lookups
+        ),
+        scores=scores(corpus.truth, table, within),
+        warnings=data.warnings,
+    )
+    return Model(id=name(facts, arrays), created_at=now, facts=facts, arrays=arrays)
+
+
+def scores(truth: Rows, table: Arrays, within: Scope) -> dict[str, float]:
+    """Cross-validation in a few numbers, all 0..1."""
+    predicted, confidence = table["oof_predicted"].astype(np.intp), table["oof_confidence"].astype(float)
+    correct = predicted == truth
+    answered = (confidence >= SURE) & (predicted != within.outside)
+    found = {
+        "accuracy": float(correct.mean()),
+        "macro_f1": macro_f1(truth, predicted),
+        "ece": calibration_error(confidence, correct),
+        "answered": float(answered.mean()),
+        "right_when_answered": float(correct[answered].mean()) if answered.any() else 0.0,
+    }
+    if within.outside >= 0:
+        found["out_of_scope_auroc"] = separation(table["oof_strange"].astype(float), truth == within.outside)
+    return {key: round(value, 4) for key, value in found.items()}
+
+
+def macro_f1(truth: Rows, predicted: Rows) -> float:
+    """The mean over all intents that occur; each counts the same."""
+    size = int(max(truth.max(), predicted.max())) + 1
+    hits = np.bincount(truth[truth == predicted], minlength=size)
+    total = np.bincount(truth, minlength=size) + np.bincount(predicted, minlength=size)
+    return float((2 * hits[total > 0] / total[total > 0]).mean())
+
+
+# ── Counting ────────────────────────────────────────────────────────────────────────────────────
+
+
+def _corpus(data: TrainingData) -> Corpus:
+    intents = data.intents
+    words, characters = _Counts(), _Counts()
+    lengths = []
+    for example in data.examples:
+        found = grams(tokens(normalise(example.text)))
+        words.add(found.words + found.pairs)
+        characters.add(found.characters)
+        lengths.append(len(found.words))
+    return Corpus(
+        texts=[example.text for example in data.examples],
+        truth=np.array([intents.index(example.intent) for example in data.examples]),
+        intents=intents,
+        words=words.matrix(),
+        characters=characters.matrix(),
+        vocabulary=(list(words.vocabulary), list(characters.vocabulary)),
+        lengths=np.array(lengths),
+    )
+
+
+class _Counts:
+    def __init__(self) -> None:
+        self.vocabulary: dict[str, int] = {}
+        self._starts, self._columns, self._values = [0], list[int](), list[int]()
+
+    def add(self, found: list[str]) -> None:
+        vocabulary = self.vocabulary
+        for gram, count in Counter(found).items():
+            self._columns.append(vocabulary.setdefault(gram, len(vocabulary)))
+            self._values.append(count)
+        self._starts.append(len(self._columns))
+
+    def matrix(self) -> Matrix:
+        values = 1 + np.log(np.array(self._values, dtype=np.float64))
+        shape = (len(self._starts) - 1, len(self.vocabulary))
+        return sparse.csr_matrix((values, self._columns, self._starts), shape=shape)
+
+
+def _idf(block: Matrix, rows: Rows) -> Floats:
+    """Smooth inverse document frequency over `rows`; 0 for what does not occur in them."""
+    frequency = np.bincount(block[rows].indices, minlength=block.shape[1])
+    weights: Floats = np.where(frequency > 0, np.log((1 + len(rows)) / (1 + frequency)) + 1, 0.0)
+    return weights
+
+
+def _weighed(block: Matrix, idf: Floats) -> Matrix:
+    """Rows of length one."""
+    values = block.data * idf[block.indices]
+    owners = np.repeat(np.arange(block.shape[0]), np.diff(block.indptr))
+    lengths = np.sqrt(np.bincount(owners, values**2, block.shape[0]))
+    lengths[lengths == 0] = 1.0
+    return sparse.csr_matrix((values / lengths[owners], block.indices, block.indptr), shape=block.shape)
+
+
+# ── Fitting ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def _fit(corpus: Corpus, rows: Rows) -> Fitted:
+    idf = (_idf(corpus.words, rows), _idf(corpus.characters, rows))
+    blocks = [_weighed(corpus.words, idf[0]), _weighed(corpus.characters, idf[1])]
+    matrix = sparse.hstack(blocks, format="csr")
+    weights, bias = _separate(matrix[rows], corpus.truth[rows], len(corpus.intents))
+    return Fitted(weights, bias, idf, matrix)
+
+
+def _separate(matrix: Matrix, truth: Rows, intents: int) -> tuple[Floats, Floats]:
+    """Weights and bias per intent; an intent without examples here never wins."""
+    weights, bias = np.zeros((matrix.shape[1], intents)), np.full(intents, NO_SCORE)
+    present = np.unique(truth)
+    if len(present) < 2:
+        return weights, bias
+    machine = LinearSVC(C=PENALTY, tol=TOLERANCE, random_state=SEED).fit(matrix, truth)
+    lines, offsets = machine.coef_, machine.intercept_
+    if len(present) == 2:  # scikit-learn keeps one line for two classes
+        lines, offsets = np.vstack([-lines, lines]), np.concatenate([-offsets, offsets])
+    weights[:, present], bias[present] = lines.T, offsets
+    return weights, bias
+
+
+def folds(truth: Rows) -> Rows:
+    """A fold for each row: shuffled once, spread evenly over each intent, however few examples it has."""
+    found = np.zeros(len(truth), dtype=np.intp)
+    order = np.random.default_rng(SEED).permutation(len(truth))
+    dealt = 0
+    for intent in np.unique(truth):
+        mine = order[truth[order] == intent]
+        found[mine] = (dealt + np.arange(len(mine))) % FOLDS
+        dealt += len(mine)
+    return found
+
+
+def _fit_all(corpus: Corpus, within: Scope) -> tuple[Fitted, Judged]:
+    """The model of everything, and for each row what a model said that had not seen it."""
+    fold = folds(corpus.truth)
+    everything = np.arange(len(fold))
+    jobs = [
+        (corpus, within, everything[fold != number], everything[fold == number]) for number in range(FOLDS)
+    ]
+    if (
+        len(fold) * len(corpus.intents) < WORTH_A_PROCESS
+        or (os.cpu_count() or 1) < 2
+        or not hasattr(os, "fork")
+    ):
+        return _fit(corpus, everything), _together([_judge(*job) for job in jobs], fold)
+    # liblinear keeps its random state in a global, so threads would spoil each other's; processes do not.
+    with multiprocessing.get_context("fork").Pool(min(os.cpu_count() or 1, FOLDS)) as pool:
+        pending = [pool.apply_async(_judge, job) for job in jobs]
+        fitted = _fit(corpus, everything)
+        return fitted, _together([result.get() for result in pending], fold)
+
+
+def _judge(corpus: Corpus, within: Scope, seen: Rows, held: Rows) -> Judged:
+    fitted = _fit(corpus, seen)
+    found = fitted.rows[held] @ fitted.weights + fitted.bias
+    choices = within.inside[within.answerable(found).argmax(1)]
+    nearest = _nearest(fitted.rows, corpus.truth, seen, held, choices)
+    return Judged(found, nearest, _known(corpus, fitted.idf[0], held))
+
+
+def _nearest(matrix: Matrix, truth: Rows, seen: Rows, held: Rows, choices: Rows) -> Floats:
+    """Cosine (0..1) of each held row to the nearest seen example of the intent chosen for it."""
+    found = np.zeros(len(held))
+    for intent in np.unique(choices):
+        mine, examples = np.flatnonzero(choices == intent), seen[truth[seen] == intent]
+        if len(examples):
+            found[mine] = (matrix[held[mine]] @ matrix[examples].T).max(axis=1).toarray().ravel() / 2
+    return found
+
+
+def _known(corpus: Corpus, idf: Floats, held: Rows) -> Floats:
+    """Share of each row's different words that the seen rows hold."""
+    single = np.array([" " not in gram for gram in corpus.vocabulary[0]], dtype=float)
+    pattern = corpus.words[held].copy()
+    pattern.data = np.ones_like(pattern.data)
+    known: Floats = (pattern @ (single * (idf > 0))) / np.maximum(pattern @ single, 1)
+    return known
+
+
+def _together(parts: Sequence[Judged], fold: Rows) -> Judged:
+    order = np.argsort(np.concatenate([np.flatnonzero(fold == number) for number in range(FOLDS)]))
+    return Judged(
+        np.concatenate([part.scores for part in parts])[order],
+        np.concatenate([part.nearest for part in parts])[order],
+        np.concatenate([part.known for part in parts])[order],
+    )
+
+
+# ── Calibrating ─────────────────────────────────────────────────────────────────────────────────
+
+
+def _inside_truth(truth: Rows, within: Scope) -> Rows:
+    """Positions within `Scope.inside`; -1 for what is outside."""
+    places = {column: place for place, column in enumerate(within.inside.tolist())}
+    return np.array([places.get(int(column), -1) for column in truth])
+
+
+def _evidence(corpus: Corpus, judged: Judged, within: Scope, temperature: float) -> tuple[Floats, Rows]:
+    rows = [
+        evidence(found, within, temperature, nearest=float(nearest), known=float(known), words=int(words))
+        for found, nearest, known, words in zip(
+            judged.scores, judged.nearest, judged.known, corpus.lengths, strict=True
+        )
+    ]
+    return np.array([row.values for row in rows]), within.inside[within.answerable(judged.scores).argmax(1)]
+
+
+def _fit_correct(values: Floats, correct: NDArray[np.bool_], within: Scope) -> Logistic:
+    """One row of nothing known keeps a small, perfect training set from trusting everything."""
+    rows = np.vstack([values, nothing_known(len(within.inside))])
+    return fit_logistic(rows, np.append(correct, False))
+
+
+def _fit_strange(values: Floats, strange: NDArray[np.bool_], within: Scope) -> Logistic:
+    if within.outside >= 0:
+        rows = np.vstack([values, nothing_known(len(within.inside))])
+        return fit_logistic(rows, np.append(strange, True))
+    return _unlike(values)
+
+
+def _unlike(values: Floats) -> Logistic:
+    """Without examples of what is out of scope: unlike our own ones in score, in nearness and in words."""
+    columns = [0, 3, 4]
+    weights = np.zeros(values.shape[1])
+    weights[columns] = -1 / (values[:, columns].std(0) + 1e-9)
+    bias = -float(np.quantile(values @ weights, 1 - UNUSUAL))
+    low, high = np.minimum(values.min(0), nothing_known(1)), values.max(0)
+    return logistic(weights, bias, low, high)
+
+
+def _out_of_fold(
+    corpus: Corpus, within: Scope, values: Floats, choices: Rows, correct: Logistic, strange: Logistic
+) -> Arrays:
+    right = np.array([correct(row) for row in values.tolist()])
+    far = np.array([strange(row) for row in values.tolist()])
+    outside = (far > right) & (within.outside >= 0)
+    return {
+        "oof_texts": blob(corpus.texts),
+        "oof_expected": corpus.truth.astype(np.uint16),
+        "oof_predicted": np.where(outside, within.outside, choices).astype(np.uint16),
+        "oof_confidence": np.where(outside, far, right).astype(np.float32),
+        "oof_strange": far.astype(np.float32),
+    }
+
+
+# ── The model's arrays ──────────────────────────────────────────────────────────────────────────
+
+
+def _arrays(corpus: Corpus, fitted: Fitted) -> Arrays:
+    order = np.argsort(corpus.truth, kind="stable")
+    near = fitted.rows[order]
+    small = np.uint16 if near.shape[1] <= np.iinfo(np.uint16).max else np.uint32
+    return {
+        "words": blob(corpus.vocabulary[0]),
+        "characters": blob(corpus.vocabulary[1]),
+        "idf": np.concatenate(fitted.idf).astype(np.float32),
+        "weights": fitted.weights.astype(np.float16),
+        "bias": fitted.bias.astype(np.float32),
+        "near_starts": near.indptr.astype(np.uint32),
+        "near_columns": near.indices.astype(small),
+        "near_values": near.data.astype(np.float16),
+        "near_intents": np.searchsorted(corpus.truth[order], np.arange(len(corpus.intents) + 1)).astype(
+            np.uint32
+        ),
+    }
+
+
+def _digest(data: TrainingData) -> str:
+    digest = hashlib.sha256()
+    for example in data.examples:
+        digest.update(f"{example.intent}\t{example.urgency}\t{example.text}\n".encode())
+    return digest.hexdigest()

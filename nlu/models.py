@@ -1,0 +1,251 @@
+"""Trained models as files: plain arrays and JSON, named by their content, never code.
+
+`allow_pickle=False`: loading a model cannot execute anything. The id is a hash of everything that decides what
+the model says, so two trainings of the same data give the same id and an altered file is noticed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import zipfile
+from collections.abc import Collection, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from bot.domain.errors import BadData, Unknown
+from nlu.calibration import Logistic
+
+FORMAT = 1  # counted up when older files can no longer be understood
+ID_DIGITS = 16
+OUT_OF_SCOPE = "out_of_scope"
+
+Arrays = dict[str, NDArray[Any]]
+
+
+class Knowledge(Struct, frozen=True, kw_only=True):
+    """What the training data says beside its examples."""
+
+    urgency: dict[str, str] = {}  # intent → level
+    synonyms: dict[str, str] = {}
+    regexes: tuple[tuple[str, str], ...] = ()
+    lookups: dict[str, tuple[str, ...]] = {}
+
+
+class Facts(Struct, frozen=True, kw_only=True):
+    """The JSON part of a model file."""
+
+    format: int = FORMAT
+    engine: str = "embedded"
+    intents: tuple[str, ...]  # in the order of the weights' columns
+    examples: int
+    data: str  # hash of the training data
+    temperature: float
+    correct: Logistic  # is the best intent right?
+    strange: Logistic  # is it about something we know nothing of?
+    knowledge: Knowledge = Knowledge()
+    scores: dict[str, float] = {}  # of the out-of-fold predictions
+    warnings: tuple[str, ...] = ()
+
+
+class Model(Struct, frozen=True, kw_only=True):
+    """Arrays: `words` and `characters` (n-grams, in the order of the rows), `idf`, `weights` [n-grams, intents]
+    (float16), `bias`; `near_…`: the training examples as sparse rows, sorted by intent; `oof_…`: what each
+    example got from a model that had not seen it.
+    """
+
+    id: str
+    created_at: datetime
+    facts: Facts
+    arrays: Arrays
+
+    def __repr__(self) -> str:
+        return f"<Model {self.id}, {len(self.facts.intents)} intents>"
+
+
+class OutOfFold(Struct, frozen=True, kw_only=True):
+    """One training example as judged by a model that had not seen it: the cross-validation report."""
+
+    text: str
+    expected: str
+    predicted: str
+    confidence: float
+    out_of_scope: float
+
+
+class Summary(Struct, frozen=True, kw_only=True):
+    """A model file as lists show it; `damaged` says why it cannot be used."""
+
+    id: str
+    created_at: datetime | None = None
+    engine: str = ""
+    intents: int = 0
+    examples: int = 0
+    scores: dict[str, float] = {}
+    damaged: str = ""
+
+
+def name(facts: Facts, arrays: Arrays) -> str:
+    """The id of a model with this content; warnings name files, and those decide nothing."""
+    digest = hashlib.sha256(_encode(msgspec.structs.replace(facts, warnings=())))
+    for key in sorted(arrays):
+        array = np.ascontiguousarray(arrays[key])
+        digest.update(f"{key} {array.dtype.str} {array.shape}".encode())
+        digest.update(array.data)
+    return digest.hexdigest()[:ID_DIGITS]
+
+
+def blob(texts: Collection[str]) -> NDArray[np.uint8]:
+    """Texts as one array; none may hold a line break."""
+    return np.frombuffer("\n".join(texts).encode(), dtype=np.uint8)
+
+
+def texts(array: NDArray[np.uint8]) -> list[str]:
+    return array.tobytes().decode().split("\n") if array.size else []
+
+
+def out_of_fold(model: Model) -> Iterator[OutOfFold]:
+    arrays, intents = model.arrays, model.facts.intents
+    columns = ("oof_expected", "oof_predicted", "oof_confidence", "oof_strange")
+    rows = zip(texts(arrays["oof_texts"]), *(arrays[column] for column in columns), strict=True)
+    for text, expected, predicted, confidence, strange in rows:
+        yield OutOfFold(
+            text=text,
+            expected=intents[expected],
+            predicted=intents[predicted],
+            confidence=float(confidence),
+            out_of_scope=float(strange),
+        )
+
+
+class Models:
+    """The model files of a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def save(self, model: Model) -> Path:
+        """Write it completely, or not at all; the same content again renews its date."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        path, draft = self._path(model.id), self._folder / f".{model.id}.{os.getpid()}.draft"
+        members: Arrays = {
+            **model.arrays,
+            "facts": np.frombuffer(_encode(model.facts), dtype=np.uint8),
+            "created_at": np.frombuffer(model.created_at.isoformat().encode(), dtype=np.uint8),
+        }
+        try:
+            with draft.open("wb") as file:
+                np.savez(file, allow_pickle=False, **members)
+                file.flush()
+                os.fsync(file.fileno())
+            draft.replace(path)
+        finally:
+            draft.unlink(missing_ok=True)
+        _sync(self._folder)
+        return path
+
+    def load(self, id: str) -> Model:
+        """Raises `Unknown`, or `BadData` when the file is cut short, altered or of another version."""
+        path = self._path(id)
+        with _open(path, id) as members:
+            try:
+                arrays: Arrays = {key: members[key] for key in members.files}
+                facts = _decode(arrays.pop("facts"))
+                created_at = _time(arrays.pop("created_at"))
+            except _DAMAGE as exc:
+                raise _damaged(path, exc) from exc
+        if name(facts, arrays) != id:
+            raise _damaged(path, "its content is not what its name says")
+        return Model(id=id, created_at=created_at, facts=facts, arrays=arrays)
+
+    def summaries(self) -> list[Summary]:
+        """Newest first, damaged ones last."""
+        found = [self._summary(path) for path in sorted(self._folder.glob("*.npz"))]
+        return sorted(
+            found, key=lambda one: one.created_at.timestamp() if one.created_at else 0.0, reverse=True
+        )
+
+    def latest(self) -> str:
+        """The id of the newest usable model, or an empty string."""
+        return next((summary.id for summary in self.summaries() if not summary.damaged), "")
+
+    def prune(self, keep: int, protect: Collection[str] = ()) -> list[str]:
+        """Remove all but the newest `keep`; a protected id (the live model) always stays. Returns what went."""
+        gone = [summary.id for summary in self.summaries()[max(keep, 0) :] if summary.id not in protect]
+        for id in gone:
+            self._path(id).unlink(missing_ok=True)
+        return gone
+
+    def _path(self, id: str) -> Path:
+        if not id.isalnum():
+            raise Unknown(f'There is no model "{id}"; `switchboard models` lists those there are.')
+        return self._folder / f"{id}.npz"
+
+    def _summary(self, path: Path) -> Summary:
+        try:
+            with _open(path, path.stem) as members:
+                facts, created_at = _decode(members["facts"]), _time(members["created_at"])
+        except BadData as exc:
+            return Summary(id=path.stem, damaged=str(exc))
+        except _DAMAGE as exc:
+            return Summary(id=path.stem, damaged=str(_damaged(path, exc)))
+        return Summary(
+            id=path.stem,
+            created_at=created_at,
+            engine=facts.engine,
+            intents=len(facts.intents),
+            examples=facts.examples,
+            scores=facts.scores,
+        )
+
+
+_DAMAGE = (ValueError, KeyError, EOFError, OSError, zipfile.BadZipFile, msgspec.MsgspecError)
+
+
+def _open(path: Path, id: str) -> np.lib.npyio.NpzFile:
+    try:
+        opened = np.load(path, allow_pickle=False)
+    except FileNotFoundError as exc:
+        raise Unknown(f'There is no model "{id}"; `switchboard models` lists those there are.') from exc
+    except _DAMAGE as exc:
+        raise _damaged(path, exc) from exc
+    if not isinstance(opened, np.lib.npyio.NpzFile):
+        raise _damaged(path, "it is no archive")
+    return opened
+
+
+def _damaged(path: Path, why: object) -> BadData:
+    return BadData(
+        f"{path}: this model file cannot be used ({why}). Train again with `switchboard train`, or go back to "
+        "another model with `switchboard rollback`."
+    )
+
+
+def _decode(array: NDArray[np.uint8]) -> Facts:
+    facts = msgspec.json.decode(array.tobytes(), type=Facts)
+    if facts.format != FORMAT:
+        raise ValueError(f"format {facts.format}, and this version reads format {FORMAT}")
+    return facts
+
+
+def _encode(facts: Facts) -> bytes:
+    return msgspec.json.encode(facts, order="deterministic")
+
+
+def _time(array: NDArray[np.uint8]) -> datetime:
+    return datetime.fromisoformat(array.tobytes().decode())
+
+
+def _sync(folder: Path) -> None:
+    """Make the rename itself survive a power cut."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,141 @@
+"""Trains in a process of its own, so that the loop never waits and scikit-learn stays out of the server.
+
+`train` starts `python -m nlu.training …` and reads one line of JSON from it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import sys
+from collections.abc import Collection, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from bot.domain.errors import BadData, EngineUnavailable
+from nlu.models import Models
+from nlu.reading import read_training
+
+KEEP = 10  # models that stay in the folder
+BAD_DATA = 3  # exit code of the child when the data are to blame, not the training
+_ROOT = Path(__file__).resolve().parent.parent
+# One thread per process: the folds are spread over processes, and threads would not survive the fork.
+_QUIET = {
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "PYTHONWARNINGS": "ignore",
+}
+
+
+class TrainedModel(Struct, frozen=True, kw_only=True):
+    """`scores` are those of the cross-validation, 0..1; see `nlu.learning.scores`."""
+
+    id: str
+    scores: dict[str, float]
+    warnings: tuple[str, ...] = ()
+    examples: int
+    intents: int
+    seconds: float
+
+
+async def train(
+    paths: Sequence[Path], models: Path, *, keep: int = KEEP, protect: Collection[str] = ()
+) -> TrainedModel:
+    """Train on `paths`, save to `models`, keep the newest `keep` and whatever is in `protect` (the live model).
+
+    Raises `BadData` when the data cannot be used, `EngineUnavailable` when the training itself breaks.
+    Cancelling it ends the training.
+    """
+    arguments = ["--models", str(models), "--keep", str(keep)]
+    arguments += [word for id in protect for word in ("--protect", id)]
+    child = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "nlu.training",
+        *arguments,
+        "--",
+        *map(str, paths),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env=_environment(),
+    )
+    try:
+        out, err = await child.communicate()
+    except asyncio.CancelledError:
+        with suppress(ProcessLookupError):
+            child.kill()
+        await child.wait()
+        raise
+    return _result(child.returncode, out, err.decode(errors="replace").strip())
+
+
+def _environment() -> dict[str, str]:
+    inherited = os.environ.get("PYTHONPATH")
+    return {**os.environ, **_QUIET, "PYTHONPATH": os.pathsep.join(filter(None, (str(_ROOT), inherited)))}
+
+
+def _result(code: int | None, out: bytes, err: str) -> TrainedModel:
+    if code == BAD_DATA:
+        raise BadData(err)
+    if code:
+        last = err.splitlines()[-1] if err else "it said nothing"
+        hint = "; it may have run out of memory" if code < 0 else ""
+        raise EngineUnavailable(f"The training process ended with code {code}{hint}: {last}")
+    try:
+        return msgspec.json.decode(out, type=TrainedModel)
+    except msgspec.MsgspecError as exc:
+        raise EngineUnavailable(f"The training process did not say what it trained: {exc}") from exc
+
+
+# ── In the child ────────────────────────────────────────────────────────────────────────────────
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m nlu.training", description="Train a model; prints JSON.")
+    parser.add_argument("--models", type=Path, required=True)
+    parser.add_argument("--keep", type=int, default=KEEP)
+    parser.add_argument("--protect", action="append", default=[])
+    parser.add_argument("paths", nargs="+", type=Path)
+    options = parser.parse_args(arguments)
+    try:
+        trained = run(options.paths, options.models, keep=options.keep, protect=options.protect)
+    except BadData as exc:
+        sys.stderr.write(f"{exc}\n")
+        return BAD_DATA
+    sys.stdout.write(msgspec.json.encode(trained).decode() + "\n")
+    return 0
+
+
+def run(
+    paths: Sequence[Path], folder: Path, *, keep: int = KEEP, protect: Collection[str] = ()
+) -> TrainedModel:
+    """Train here and now, blocking; raises `BadData`."""
+    started = datetime.now(UTC)
+    data = read_training(paths)
+    from nlu.learning import learn
+
+    model, models = learn(data, started), Models(folder)
+    try:
+        models.save(model)
+    except OSError as exc:
+        raise BadData(f"{folder}: the model cannot be saved ({exc.strerror}); check `nlu.models`.") from exc
+    models.prune(keep, {*protect, model.id})
+    return TrainedModel(
+        id=model.id,
+        scores=model.facts.scores,
+        warnings=model.facts.warnings,
+        examples=model.facts.examples,
+        intents=len(model.facts.intents),
+        seconds=round((datetime.now(UTC) - started).total_seconds(), 2),
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,165 @@
+"""How urgent a message is, and why, in words an agent can check.
+
+Signals in the text give points and sometimes a floor (a fire is critical whatever else is said); the intent may
+have a prior from its `metadata`; what the conversation adds (waiting, repeats, a public post) is counted outside
+the text. What is quoted or denied ("nicht dringend", "nobody was hurt") does not count.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from msgspec import Struct
+
+from bot.domain.understanding import UNDERSTOOD_CHARACTERS, Context, Level, Sentiment, Urgency
+from nlu.signals import SIGNALS, Signal
+
+HIGH_AT, CRITICAL_AT = 3.0, 10.0  # points
+FULL_SCORE = 12.0  # points that make the score 1
+SURE = 0.5  # from which confidence the intent's own urgency counts
+REASONS = 5  # an agent reads no more
+
+_QUOTED = re.compile(
+    r"„[^“”\"]{1,300}[“”\"]|“[^”]{1,300}”|\"[^\"]{1,300}\"|»[^«]{1,300}«|«[^»]{1,300}»|^>.*$", re.MULTILINE
+)
+_DENIAL = re.compile(
+    r"(?:\b(?:nicht|nich|net|ned|kein\w*|nie|niemand\w*|weder|ohne|no|not|nobody|none|never|without|neither|isn.?t|wasn.?t|aren.?t"
+    r"|don.?t|doesn.?t|didn.?t|hasn.?t|haven.?t|zum glück nicht))(?:\s+\w+){0,3}\s*$"
+)
+_DENIED_AFTER = re.compile(r"\s*(?:wurde |ist |war |es )?(?:nicht|net|ned|kein\w*|never|not)\b")
+_CLAUSE_END = re.compile(r"[.,;:!?\n]|\b(?:aber|sondern|but)\b")
+_SHOUTING = re.compile(r"!\s?!\s?!")
+_WORD = re.compile(r"[^\W\d_]{2,}")
+
+
+class Found(Struct, frozen=True):
+    """One signal in one text."""
+
+    signal: Signal
+    words: str
+
+    @property
+    def reason(self) -> str:
+        return f'{self.signal.name}: "{self.words}"' if self.words else self.signal.name
+
+
+class Known(Struct, frozen=True, kw_only=True):
+    """What is known beside the text's own words."""
+
+    intent: str = ""
+    confidence: float = 0.0
+    prior: str = ""  # the intent's own urgency
+    sentiment: Sentiment = Sentiment()
+    context: Context = Context()
+
+
+def urgency(text: str, known: Known) -> Urgency:
+    """Level, score for ordering inside a level (0..1) and reasons, strongest first."""
+    found = list(signals(text))
+    points = _points(found) + _tone(known.sentiment)
+    added = list(_surroundings(known))
+    level = max(_level(points, found), _floor(found), _prior(known, found), key=lambda one: one.rank)
+    if level is not Level.LOW:
+        level = max(level, _raised(points, added), key=lambda one: one.rank)
+    total = max(points, 0.0) + sum(extra for extra, _ in added) + level.rank
+    reasons = [one.reason for one in sorted(found, key=lambda one: -abs(one.signal.points))]
+    reasons += _prior_reason(known, level, found) + [reason for _, reason in added]
+    return Urgency(
+        level=level, score=round(min(total / FULL_SCORE, 1.0), 3), reasons=tuple(reasons[:REASONS])
+    )
+
+
+def signals(text: str) -> Iterator[Found]:
+    """Each signal once, with the words that gave it."""
+    read = text[:UNDERSTOOD_CHARACTERS]
+    if not _QUOTED.fullmatch(read.strip()):
+        read = _QUOTED.sub(lambda quote: " " * len(quote[0]), read)
+    lower = read.lower()
+    written = read if len(lower) == len(read) else lower  # a few letters get longer in lower case
+    for signal in SIGNALS:
+        for match in signal.pattern.finditer(lower):
+            if not (signal.deniable and _denied(lower, match)):
+                yield Found(signal, " ".join(written[slice(*match.span())].split()))
+                break
+    yield from _manner(read)
+
+
+def _denied(text: str, match: re.Match[str]) -> bool:
+    before = _CLAUSE_END.split(text[max(0, match.start() - 60) : match.start()])[-1]
+    return bool(_DENIAL.search(before) or _DENIED_AFTER.match(text, match.end()))
+
+
+_CAPITALS = Signal("capital letters", 1.0, _WORD)
+_MARKS = Signal("exclamation marks", 0.5, _SHOUTING)
+
+
+def _manner(text: str) -> Iterator[Found]:
+    words = _WORD.findall(text)
+    if len(words) >= 4 and sum(word.isupper() for word in words) > 0.6 * len(words):
+        yield Found(_CAPITALS, "")
+    if _SHOUTING.search(text):
+        yield Found(_MARKS, "")
+
+
+def _points(found: Iterable[Found]) -> float:
+    return sum(one.signal.points for one in found)
+
+
+def _tone(sentiment: Sentiment) -> float:
+    return 0.5 if sentiment.score <= -0.5 else 0.0
+
+
+def _level(points: float, found: list[Found]) -> Level:
+    if points >= CRITICAL_AT and any(one.signal.floor is Level.HIGH for one in found):
+        return Level.CRITICAL
+    if points >= HIGH_AT:
+        return Level.HIGH
+    return Level.NORMAL if points > 0 else Level.LOW
+
+
+def _floor(found: Iterable[Found]) -> Level:
+    return max((one.signal.floor for one in found), key=lambda level: level.rank, default=Level.LOW)
+
+
+def _prior(known: Known, found: list[Found]) -> Level:
+    """The intent's own urgency; a customer who says it can wait takes one step off, though never off danger."""
+    prior = Level(known.prior) if known.prior and known.confidence >= SURE else Level.NORMAL
+    calm = any(one.signal.points < 0 for one in found)
+    return _CALMER.get(prior, prior) if calm else prior
+
+
+_CALMER = {Level.HIGH: Level.NORMAL, Level.NORMAL: Level.LOW}
+
+
+def _prior_reason(known: Known, level: Level, found: list[Found]) -> list[str]:
+    if known.prior and level.rank >= Level.HIGH.rank and _prior(known, found) is level:
+        return [f"about: {known.intent.replace('_', ' ')}"]
+    return []
+
+
+# ── What the conversation adds ──────────────────────────────────────────────────────────────────
+
+MANY_UNANSWERED = 3
+LONG_WAIT_HOURS = 24.0
+WIDE_REACH = 10_000
+
+
+def _surroundings(known: Known) -> Iterator[tuple[float, str]]:
+    """Points and reasons from outside the text."""
+    context = known.context
+    if context.repeats:
+        noun = "message" if context.repeats == 1 else "messages"
+        yield min(context.repeats, 4) * 0.5, f"{context.repeats} unanswered {noun} before"
+    hours = context.waited_seconds / 3600
+    if hours >= 1:
+        yield min(hours / 12, 2.0), f"waiting for {hours:.0f} h"
+    if context.public and known.sentiment.score < 0:
+        followers = f", {context.reach:,} followers" if context.reach else ""
+        yield 0.5 + min(context.reach / WIDE_REACH, 2.0), f"public post{followers}"
+
+
+def _raised(points: float, added: list[tuple[float, str]]) -> Level:
+    """Surroundings can make something high, never critical: they say nothing about danger."""
+    extra = sum(one for one, _ in added)
+    return Level.HIGH if extra and points + extra >= HIGH_AT else Level.LOW
