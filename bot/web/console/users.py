@@ -49,7 +49,7 @@ async def show_users(request: web.Request) -> web.Response:
     words, query = request[VISIT].words, request.query
     role = words.known("role", query.get("role", ""))
     done = next((name for name in DONE if name == query.get("done")), "")
-    notice = words(f"users.{done}", name=query.get("name", "")[:LONGEST_NAME], role=role) if done else ""
+    notice = words(f"done.{done}", name=query.get("name", "")[:LONGEST_NAME], role=role) if done else ""
     return await _page(request, notice=notice)
 
 
