@@ -33,14 +33,14 @@ class Log {
 
   /** The last message of ours to the customer. */
   get newest() {
-    return this.messages.filter((message) => message.direction === "out").pop();
+    return this.messages.filter((message) => this.theirs(message)).pop();
   }
 
   /** A message as the server shows it; takes the place of what waited under its client id. */
   show(message, seq) {
     const line = this.line(message.client_id || message.id);
     Object.assign(line, { message, item: null, seq: line.seq || seq });
-    if (message.direction === "out") this.typing("");
+    if (this.theirs(message)) this.typing("");
     if (Date.parse(message.at) < BEGAN) this.hush();
     this.draw(line);
     const next = this.firstWaiting();
@@ -131,8 +131,7 @@ class Log {
   /** What did not change stays in place: it keeps the focus and is not read out again. */
   draw(line) {
     const { node, message, item } = line;
-    const mine = !message || message.direction === "in";
-    node.classList.toggle("mine", mine);
+    node.classList.toggle("mine", !this.theirs(message));
     node.dataset.state = item ? item.state : message.state;
     const meta = this.meta(line);
     const { text, deleted, attachments = [] } = message || item;
@@ -150,10 +149,14 @@ class Log {
     if (message && message.deleted) bubble.append(make("p", { className: "gone" }, this.t("deleted")));
     else if (text) bubble.append(make("p", {}, linked(text)));
     line.day = line.day || make("div", { className: "day", hidden: true });
-    line.who = make("div", { className: "who", hidden: true }, this.author(message));
+    line.who = make("div", { className: "who", hidden: true }, this.theirs(message) ? this.author(message) : "");
     line.who.setAttribute("aria-hidden", "true"); // said inside the bubble
     line.buttons = this.buttons(message);
     node.replaceChildren(...[line.day, line.who, bubble, line.buttons, meta].filter(Boolean));
+  }
+
+  theirs(message) {
+    return Boolean(message) && message.direction === "out";
   }
 
   author(message) {
@@ -161,8 +164,8 @@ class Log {
   }
 
   speaker({ message }) {
-    const mine = !message || message.direction === "in";
-    return make("span", { className: "unseen" }, `${mine ? this.t("you") : this.author(message)}: `);
+    const name = this.theirs(message) ? this.author(message) : this.t("you");
+    return make("span", { className: "unseen" }, `${name}: `);
   }
 
   attached(file) {
@@ -252,7 +255,7 @@ class Log {
     lines.forEach((line, index) => {
       const at = new Date((line.message || line.item).at);
       const newDay = !before || at.toDateString() !== before.at.toDateString();
-      const author = line.message && line.message.direction === "out" ? this.author(line.message) : "";
+      const author = this.theirs(line.message) ? this.author(line.message) : "";
       line.day.hidden = !newDay;
       line.day.textContent = newDay ? this.day(at) : "";
       line.who.hidden = !author || (!newDay && before.author === author);
