@@ -339,6 +339,15 @@ async def test_a_second_tab_shows_the_same(widget: Widget) -> None:
     await expect(widget.line("zwei")).to_have_attribute("data-state", "received")
 
 
+async def test_a_tab_that_was_there_before_the_first_message_follows(widget: Widget) -> None:
+    early = Widget(await widget.page.context.new_page(), widget.chat)
+    await early.page.goto(widget.page.url)
+    await expect(early.field).to_be_visible()
+    await widget.say("eins")
+    await widget.is_taken_in("eins")
+    await expect(early.line("eins")).to_have_attribute("data-state", "received")
+
+
 # -- on other sites
 
 

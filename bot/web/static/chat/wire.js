@@ -3,6 +3,7 @@
  * `tell` is an object of callbacks: message, state, typing, pending, gone, connection, renewed.
  */
 const PATIENCE = 20000; // ms for an answer of the server
+const UPLOAD_PATIENCE = 180000; // ms for five megabytes
 const TAKEN_WITHIN = 12000; // ms from stored to shown; later, the stream is opened anew
 const STALE_AFTER = 45000; // ms without a word, the stream of a tab that comes back is opened anew
 const REST_AFTER = 30000; // ms hidden, all tabs but one let go of their stream
@@ -23,6 +24,8 @@ class Wire {
     this.tries = 0;
     this.pending.forEach((item) => (item.state = "waiting"));
     addEventListener("online", () => this.again());
+    addEventListener("pageshow", (event) => event.persisted && this.again());
+    addEventListener("storage", (event) => event.key === `${shelf.prefix}token` && this.adopt(event));
     addEventListener("offline", () => this.tell.connection("offline"));
     document.addEventListener("visibilitychange", () => (document.hidden ? this.rest() : this.wake()));
   }
@@ -146,10 +149,20 @@ class Wire {
       const problem = answer.status === 429 ? "busy" : "waiting";
       throw Object.assign(new Error("no session"), { retry: answer.retry, problem });
     }
+    if (this.token) return this.token; // another tab was faster
     this.shelf.set("token", answer.body.customer);
+    this.shelf.set("seen", 0);
     this.last = 0;
     this.listen(true);
     return answer.body.customer;
+  }
+
+  /** Another tab began a session, or gave a lost one up. */
+  adopt({ oldValue, newValue }) {
+    if (oldValue) this.tell.renewed();
+    this.last = 0;
+    if (newValue) this.listen(true);
+    else this.close();
   }
 
   /** The server does not know us any more: whatever it has not shown goes with the next session. */
@@ -157,6 +170,7 @@ class Wire {
     if (this.token !== token) return; // another tab was faster
     this.shelf.remove("token");
     this.close();
+    this.last = 0;
     this.pending.filter((item) => item.state === "stored").forEach((item) => this.change(item, "waiting"));
     this.tell.renewed();
   }
@@ -310,7 +324,8 @@ class Wire {
         const retry = Number(request.getResponseHeader("Retry-After")) || 0;
         answer({ status: request.status, retry, body: {} });
       };
-      request.onerror = request.onabort = () => fail(new Error("upload"));
+      request.timeout = UPLOAD_PATIENCE;
+      request.onerror = request.onabort = request.ontimeout = () => fail(new Error("upload"));
       request.send(form);
     });
   }
