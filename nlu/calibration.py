@@ -73,7 +73,7 @@ def softmax(scores: Floats, temperature: float) -> Floats:
 
 
 def fit_temperature(scores: Floats, truth: NDArray[np.intp]) -> float:
-    """The temperature under which the right answers are least surprising; golden section over its logarithm."""
+    """Under which temperature the right answers are least surprising; golden section over its logarithm."""
 
     def surprise(logarithm: float) -> float:
         shares = softmax(scores, math.exp(logarithm))

@@ -263,8 +263,11 @@ def _figures(found: Report) -> Iterator[tuple[str, str]]:
         rest = f"found {_percent(found.out_of_scope.recall)}, right {_percent(found.out_of_scope.precision)}"
         yield "out of scope", f"{_percent(found.out_of_scope.auroc)}   AUROC; {rest}"
     if found.urgency:
-        rest = f"high or critical: found {_percent(found.urgency.high_recall)}, right {_percent(found.urgency.high_precision)}"
-        yield "urgency", f"{_percent(found.urgency.accuracy)}   of {found.urgency.n}; {rest}"
+        score = found.urgency
+        rest = (
+            f"high or critical: found {_percent(score.high_recall)}, right {_percent(score.high_precision)}"
+        )
+        yield "urgency", f"{_percent(score.accuracy)}   of {score.n}; {rest}"
     yield "time", f"{found.parse_ms['p50']:6.2f} ms  half of all, {found.parse_ms['p99']:.2f} ms for 99 %"
 
 
@@ -282,8 +285,8 @@ def _confused(found: Report) -> list[str]:
 def _weakest(found: Report) -> list[str]:
     weak = sorted(found.per_intent.items(), key=lambda item: item[1].f1)[:SHOWN]
     return [
-        f"F1 {_percent(score.f1)}  {intent}  ({score.support} messages, found {_percent(score.recall).strip()}, "
-        f"right {_percent(score.precision).strip()})"
+        f"F1 {_percent(score.f1)}  {intent}  ({score.support} messages, "
+        f"found {_percent(score.recall).strip()}, right {_percent(score.precision).strip()})"
         for intent, score in weak
         if score.f1 < 1
     ]

@@ -18,7 +18,8 @@ NUMBER, MAIL, LINK, MENTION = "\ue001", "\ue002", "\ue003", "\ue004"
 
 _EMOJI = "\u2600-\u27bf\u2b50\u2b55\U0001f1e6-\U0001faff"
 _UNSEEN = re.compile(
-    "[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufe00-\ufe0f\ufeff\ue000-\uf8ff\x00]|[\U0001f3fb-\U0001f3ff]"
+    "[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufe00-\ufe0f\ufeff\ue000-\uf8ff\x00]"
+    "|[\U0001f3fb-\U0001f3ff]"
 )
 _MASKS = (
     (re.compile(r"(?:https?://|www\.)\S+"), f" {LINK} "),

@@ -1,7 +1,7 @@
 """German, English or neither, for the short texts people write in chats.
 
-Small words tell more than long ones and are always there, so a list of them, a few endings and the conversation's
-language as a hint do better on "wo bleibt mein paket" than a model of long texts would.
+Small words tell more than long ones and are always there, so a list of them, a few endings and the
+conversation's language as a hint do better on "wo bleibt mein paket" than a model of long texts would.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ _ENGLISH = (
     " rude useless real robot"
 )
 _OTHER = (
-    # French, Spanish, Italian, Portuguese, Dutch, Polish, Turkish, Swedish and Danish words neither of ours has
+    # Small words of the neighbours: French, Spanish, Italian, Portuguese, Dutch, Polish, Turkish, Nordic…
     "je suis est le les un une du et où ma mon mes votre vous nous pas pour dans avec merci bonjour"
     " commande colis livraison quand c'est j'ai dov'è il lo gli che non sono è mio mia ordine pacco grazie"
     " ciao quando per buongiorno sera spedizione el los las una y está dónde donde mi pedido paquete"
@@ -68,7 +68,10 @@ _OTHER = (
     " moje objednávka balík děkuji dobrý den"
 )
 _SHARED = frozenset(
-    "an am in so da war die man will bald also arm hat was us es no a i is mi het ik kan o on not min mit je ma me du un y z na var det".split()
+    (
+        "an am in so da war die man will bald also arm hat was us es no a i is mi het ik kan o on not min"
+        " mit je ma me du un y z na var det"
+    ).split()
 )
 
 _WORDS: dict[str, tuple[float, float, float]] = {}
@@ -81,13 +84,15 @@ for _place, _list in enumerate((_GERMAN, _ENGLISH, _OTHER)):
 # The look of words that are in no list: letters, endings, and stems that German puts together as it likes.
 _SHAPES = (
     re.compile(
-        r"[äöüß]|sch(?!ed)|(?:ung|ungen|keit|heit|lich\w{0,2}|isch\w{0,2}|chen|iert|ieren|tz|pf\w*|ge\w{3,}t)$"
-        r"|^(?:ver|zu|be|an|auf|aus|ein|ge)\w{5,}(?:en|t)$|liefer|versand|sendung|bestell|rechnung|karte|guthaben|gewähr|reparatur|garantie"
-        r"|konto|zahl|termin|tausch|rück|kunden|preis|kauf|schein|beleg|schaden|wort|mappe|frag|menge|defekt|stell|zeit|anzeige"
+        r"[äöüß]|sch(?!ed)|(?:ung|ungen|keit|heit|lich\w{0,2}|isch\w{0,2}|chen|iert|ieren|tz|ge\w{3,}t)$"
+        r"|^(?:ver|zu|be|an|auf|aus|ein|ge)\w{5,}(?:en|t)$|liefer|versand|sendung|bestell|rechnung|karte"
+        r"|guthaben|gewähr|reparatur|garantie|konto|zahl|termin|tausch|rück|kunden|preis|kauf|schein|beleg"
+        r"|schaden|wort|mappe|frag|menge|defekt|stell|zeit|anzeige"
     ),
     re.compile(
-        r"(?:ing|ed|ly|tion|ness|ful|ght|wh\w+|ous|able|ck|oo\w|ty|ance|ence|ible|est)$|^(?:th|wh|sh|kn|un)\w{2,}|ea|ou(?!r$)|y$"
-        r"|ship|refund|track|deliver|gift|reset|request|company|sales?$|crew|sign"
+        r"(?:ing|ed|ly|tion|ness|ful|ght|wh\w+|ous|able|ck|oo\w|ty|ance|ence|ible|est)$"
+        r"|^(?:th|wh|sh|kn|un)\w{2,}|ea|ou(?!r$)|y$|ship|refund|track|deliver|gift"
+        r"|reset|request|company|sales?$|crew|sign"
     ),
     re.compile(r"[àâçèêëîïñòóôõùúûœæøåąćęłńśźżğışčďěňřšťůžțăâ]|ij|(?:ção|ções|ción|zione|que|ujące|eaux?)$"),
 )
@@ -97,7 +102,7 @@ _LETTERS = re.compile(r"[^\W\d_]")
 
 
 def language(words: Iterable[str], hint: str = "") -> str:
-    """One of "de", "en" and "" for the `nlu.features.tokens` of a text; `hint` is the conversation's language."""
+    """One of "de", "en" and "" for `nlu.features.tokens` of a text; `hint` is the conversation's language."""
     spoken = [word for word in words if _LETTERS.match(word)]
     if any(_FOREIGN.match(word) for word in spoken):
         return ""

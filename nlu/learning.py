@@ -1,7 +1,7 @@
 """Learns a model from examples: TF-IDF of words and characters, a linear SVM, calibrated out-of-fold.
 
-The only module that imports scikit-learn (LinearSVC, https://scikit-learn.org/stable/modules/svm.html), and it
-runs in a process of its own: see `nlu.training`.
+The only module that imports scikit-learn (https://scikit-learn.org/stable/modules/svm.html), and it runs in a
+process of its own: see `nlu.training`.
 """
 
 from __future__ import annotations

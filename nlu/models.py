@@ -1,7 +1,7 @@
 """Trained models as files: plain arrays and JSON, named by their content, never code.
 
-`allow_pickle=False`: loading a model cannot execute anything. The id is a hash of everything that decides what
-the model says, so two trainings of the same data give the same id and an altered file is noticed.
+`allow_pickle=False`: loading a model cannot execute anything. The id is a hash of everything that decides
+what the model says, so two trainings of the same data give the same id and an altered file is noticed.
 """
 
 from __future__ import annotations
@@ -55,9 +55,9 @@ class Facts(Struct, frozen=True, kw_only=True):
 
 
 class Model(Struct, frozen=True, kw_only=True):
-    """Arrays: `words` and `characters` (n-grams, in the order of the rows), `idf`, `weights` [n-grams, intents]
-    (float16), `bias`; `near_…`: the training examples as sparse rows, sorted by intent; `oof_…`: what each
-    example got from a model that had not seen it.
+    """Arrays: `words` and `characters` (n-grams, in the order of the rows), `idf`, `weights` (float16,
+    [n-grams, intents]), `bias`; `near_…`: the training examples as sparse rows, sorted by intent; `oof_…`:
+    what each example got from a model that had not seen it.
     """
 
     id: str
@@ -176,7 +176,7 @@ class Models:
         return next((summary.id for summary in self.summaries() if not summary.damaged), "")
 
     def prune(self, keep: int, protect: Collection[str] = ()) -> list[str]:
-        """Remove all but the newest `keep`; a protected id (the live model) always stays. Returns what went."""
+        """Remove all but the newest `keep`; a protected id (the live model) always stays. Says what went."""
         gone = [summary.id for summary in self.summaries()[max(keep, 0) :] if summary.id not in protect]
         for id in gone:
             self._path(id).unlink(missing_ok=True)
@@ -222,8 +222,8 @@ def _open(path: Path, id: str) -> np.lib.npyio.NpzFile:
 
 def _damaged(path: Path, why: object) -> BadData:
     return BadData(
-        f"{path}: this model file cannot be used ({why}). Train again with `switchboard train`, or go back to "
-        "another model with `switchboard rollback`."
+        f"{path}: this model file cannot be used ({why}). Train again with `switchboard train`, or go back "
+        "to another model with `switchboard rollback`."
     )
 
 

@@ -1,9 +1,10 @@
 """The rule for "I want a person", in German and English.
 
-Whoever asks for a person gets one: that must not depend on a model's mood, so it is written down here. Words are
-first turned into a few symbols ("ich möchte mit einem echten Menschen reden" → WANT WITH A REAL PERSON SPEAK),
-then a clause is compared with patterns of symbols. What we do not know becomes a dot and keeps symbols apart,
-so that speaking *about* people ("ich möchte mich über einen Mitarbeiter beschweren") matches nothing.
+Whoever asks for a person gets one: that must not depend on a model's mood, so it is written down here. Words
+are first turned into a few symbols ("ich möchte mit einem echten Menschen reden" → WANT WITH A REAL PERSON
+SPEAK), then a clause is compared with patterns of symbols. What we do not know becomes a dot and keeps
+symbols apart, so that speaking *about* people ("ich möchte mich über einen Mitarbeiter beschweren") matches
+nothing.
 """
 
 from __future__ import annotations
@@ -58,7 +59,10 @@ _SYMBOLS = {
     ),
     "SAY": "rede red redt spreche sprich sprech schreib chatte",
     "WITH": "mit mit'm an zu zum zur bei to with over through on onto",
-    "NO": "nicht nich net ned nix kein keine keinen keinem keiner nie no not don't dont never ohne without doesn't won't",
+    "NO": (
+        "nicht nich net ned nix kein keine keinen keinem keiner nie no not don't dont never ohne without"
+        " doesn't won't"
+    ),
     "CAN": "kann könnte koennte können kannst soll sollte darf can could may can't cant cannot would chan",
     "ME": "mich mir me us uns mi",
     "YOU": "du you u dich sie",
@@ -88,11 +92,11 @@ _SYMBOLS = {
     # Said in between, and saying nothing here.
     "": (
         "ich i i'd i'll id ick wir we sich mal nur auch einfach lieber doch gern gerne unbedingt nun dann"
-        " direkt kurz noch wieder da ja halt vielleicht just directly straight back be have of it den also"
+        " direkt kurz noch wieder da ja halt vielleicht just directly straight back be have of it also"
         " und and denn eigentlich really möglichst zurück wants up in haben first second once"
     ),
 }
-_SYMBOL = {word: symbol for symbol, words in _SYMBOLS.items() for word in words.split()} | {"den": "THE"}
+_SYMBOL = {word: symbol for symbol, words in _SYMBOLS.items() for word in words.split()}
 
 # What is more than one word, put into one that the table knows.
 _PHRASES = tuple(
@@ -106,7 +110,7 @@ _PHRASES = tuple(
         ),
         (r"(?:staff members?|members? of (?:your |the )?(?:staff|team|service))", "agent"),
         (
-            r"(?:from|of|on|in|vom|aus dem|aus eurem) (?:your |the )?(?:staff|team|support|service|kundenservice|company)",
+            r"(?:from|of|on|in|vom|aus dem|aus eurem) (?:your |the )?(?:staff|team|support|service|company)",
             "real",
         ),
         (r"(?:aus fleisch und blut|mit puls|of flesh and blood|i can|we can|who can)", "real"),
@@ -157,12 +161,16 @@ _ALONE = re.compile(
     r"(?:NO YOU ?)?(?:(?:POLITE|WANT|A) )*(?:REAL )*(?:(?:PERSON|BOSS|DESK) ?)+(?:(?:POLITE|WANT|CALL) ?)*"
 )
 _MARKED = re.compile(r"\b(?:A|REAL|WANT|POLITE|NO YOU)\b")
-# "kein Mensch hat geantwortet", "I don't want a human"; but "warum kann ich nicht mit einem Menschen sprechen" asks.
+# "kein Mensch hat geantwortet", "I don't want a human"; but "warum kann ich nicht mit wem reden" asks.
 _DENIED = re.compile(
-    r"(?<!CAN )(?<!EXISTS )(?<!EXISTS POLITE )NO (?:WANT )?(?:(?:SPEAK|WITH|THE|A|REAL) )*(?:PERSON|SOMEONE|DESK|BOSS)(?: SPEAK)?"
+    r"(?<!CAN )(?<!EXISTS )(?<!EXISTS POLITE )NO (?:WANT )?(?:(?:SPEAK|WITH|THE|A|REAL) )*"
+    r"(?:PERSON|SOMEONE|DESK|BOSS)(?: SPEAK)?"
     r"|(?:NO|PAST) (?:(?:YOU|WITH|ME) )*CALL(?: ME)?"
 )
-_ELSEWHERE = re.compile(r"\b(?:WHEN|WORK)\b|PERSON OR\b|\bOR (?:A )?(?:REAL )*(?:PERSON|BOT|MACHINE)")
+# Opening hours, jobs and praise, and "are you a person or a machine?".
+_ELSEWHERE = re.compile(
+    r"\bWHEN\b|PERSON OR\b|\bOR (?:A )?(?:REAL )*(?:PERSON|BOT|MACHINE)|^(?!.*\bSPEAK\b).*\bWORK\b"
+)
 
 _QUOTED = re.compile(r"„[^“”\"]{1,300}[“”\"]|“[^”]{1,300}”|\"[^\"]{1,300}\"|»[^«]{1,300}«|«[^»]{1,300}»")
 _CLAUSE = re.compile(r"[.,;:!?\n()…]+|\s[-–—]+\s|\b(?:aber|sondern|but|weil|because)\b")
@@ -216,7 +224,7 @@ def _symbol(word: str) -> str:
 
 
 def _corrected(word: str) -> str:
-    """The keyword that somebody typing `word` meant, if only one letter is wrong, missing, extra or swapped."""
+    """The keyword that somebody typing `word` meant, if one letter is wrong, missing, extra or swapped."""
     if not 5 <= len(word) <= LONGEST or word in _OTHER_WORDS:
         return word
     if word in _SLIPS:

@@ -26,9 +26,11 @@ SKIPPED_FOLDER = "tests"  # what is held out must not be learned
 
 # Files of a Rasa project, and ours, that may lie beside the training data.
 NEIGHBOURS = frozenset(
-    "version answers sentences labels intents entities slots responses actions forms session_config stories rules"
-    " e2e_actions pipeline policies language recipe assistant_id models tracker_store event_broker"
-    " action_endpoint nlg rest lock_store credentials".split()
+    (
+        "version answers sentences labels intents entities slots responses actions forms session_config"
+        " stories rules e2e_actions pipeline policies language recipe assistant_id models tracker_store"
+        " event_broker action_endpoint nlg rest lock_store credentials"
+    ).split()
 )
 EXPECTED = "Rasa NLU YAML starts with a key `nlu:` that holds a list of `- intent: …` with `examples: |`"
 
@@ -73,8 +75,8 @@ def read_training(paths: Sequence[Path]) -> TrainingData:
     data = read(paths)
     if len(data.intents) < 2:
         raise BadData(
-            f"{data.files[0]}: the only intent is `{data.intents[0]}`; a model needs at least two to tell apart. "
-            "Add another intent with examples."
+            f"{data.files[0]}: the only intent is `{data.intents[0]}`; a model needs at least two to tell "
+            "apart. Add another intent with examples."
         )
     return data
 

@@ -40,7 +40,7 @@ def scope(intents: tuple[str, ...], outside: str) -> Scope:
 def evidence(
     scores: Floats, within: Scope, temperature: float, *, nearest: float, known: float, words: int
 ) -> Evidence:
-    """`nearest`: cosine to the nearest example of the best intent; `known`: share of words seen in training."""
+    """`nearest`: cosine to the nearest example of the best intent; `known`: share of words seen before."""
     inside = within.answerable(scores)
     shares = softmax(inside, temperature)
     top = float(inside.max())

@@ -54,7 +54,10 @@ _ENDINGS = ("en", "er", "es", "em", "e", "s", "n", "st", "ste", "sten", "este", 
 
 # "t" is what `tokens` leaves of "don't" and "isn't".
 _NEGATIONS = frozenset(
-    "nicht nich net ned nie kein keine keinen keinem keiner weder ohne not no never neither nor without cannot hardly kaum t".split()
+    (
+        "nicht nich net ned nie kein keine keinen keinem keiner weder ohne not no never neither nor"
+        " without cannot hardly kaum t"
+    ).split()
 )
 _STRONGER = frozenset(
     "sehr so total echt richtig extrem absolut wirklich unglaublich voll mega super ganz zu dermaßen"
@@ -62,7 +65,7 @@ _STRONGER = frozenset(
     " absolutely totally incredibly completely utterly super too such".split()
 )
 _WEAKER = frozenset(
-    "etwas bisschen ziemlich relativ halbwegs eher leicht ein slightly somewhat rather quite bit fairly".split()
+    "etwas bisschen ziemlich relativ halbwegs eher leicht slightly somewhat rather quite bit fairly".split()
 )
 # Words that judge only beside another one: "nie wieder", "das Letzte", "ich liebe"; and never beside some.
 _ONLY_BESIDE = {

@@ -1,7 +1,8 @@
 """The words that say something is urgent, in German and English, with what they weigh.
 
 A pattern is matched at the start of a word, in the text in lower case (the flag for it would make every
-alternative three times as slow). Points add up (see `nlu.urgency`); the floor is the least urgent a message with this signal can be.
+alternative three times as slow). Points add up (see `nlu.urgency`); the floor is the least urgent a message
+with this signal can be.
 """
 
 from __future__ import annotations
@@ -40,7 +41,12 @@ _DEVICE = (
     r"|haus|wohnung|es|das|teil|ding)"
 )
 _BODY = r"(?:mich|mir|sich|hand|hände|finger|arm|arme|bein|beine|kind|tochter|sohn|baby|gesicht|zunge)"
+_SITE = r"(?:seite|webseite|kasse|site|shop|app|website|server|checkout|page|system)"
+_ASKED = r"(?:angerufen|geschrieben|kontaktiert|gemailt|nachgefragt|gemeldet)"
+_MESSAGE = r"(?:time|message|e?-?mail|attempt|request|complaint)"
+_OFTEN = r"(?:several|multiple|many|three|four|five|\d+) times"
 _PAID = r"(?:abgebucht|belastet|abgezogen|berechnet|bezahlt|kassiert|gezahlt|eingezogen|überwiesen|gebucht)"
+_CHARGED = r"(?:charged|billed|debited|paid|taken|took|deducted|booked)"
 _TWICE = r"(?:doppelt|zweimal|zwei ?mal|2 ?x|2 ?mal|dreimal|mehrfach)"
 
 SIGNALS: tuple[Signal, ...] = (
@@ -97,7 +103,8 @@ SIGNALS: tuple[Signal, ...] = (
         jemand (?:\w+ ){0,2}(?:mit|über|auf) (?:mein\w*) (?:\w+ ){0,2}(?:bestellt|zugegriffen|eingeloggt)
         hacked|(?:account|card) (?:\w+ ){0,2}(?:compromised|taken over|breached|stolen|cloned)
         unauthori[sz]ed|identity theft|data (?:breach|leak)|fraudulent
-        (?:someone|somebody) (?:else )?(?:has |is )?(?:ordered|using|used|logged|got into|access(?:ed)?) (?:\w+ ){0,3}my
+        (?:someone|somebody) (?:else )?(?:has |is )?(?:order|us|logg|access)(?:ed|ing)? (?:\w+ ){0,3}my
+        (?:someone|somebody) (?:else )?(?:has )?got into my
         orders? (?:that )?i (?:did not|didn'?t|never) (?:place|make|order)
         """,
         Level.HIGH,
@@ -108,7 +115,7 @@ SIGNALS: tuple[Signal, ...] = (
         rf"""
         {_TWICE} (?:\w+ ){{0,3}}{_PAID}|{_PAID} (?:\w+ ){{0,2}}{_TWICE}
         doppelte (?:abbuchung|zahlung|belastung|rechnung)|zwei abbuchungen
-        (?:charged|billed|debited|paid|taken|took|deducted|booked) (?:\w+ ){{0,6}}(?:twice|double|two times|2x|2 times)
+        {_CHARGED} (?:\w+ ){{0,6}}(?:twice|double|two times|2x|2 times)
         (?:double|duplicate) (?:charge|payment|billing|debit)s?|two (?:charges|payments|debits)
         twice (?:charged|billed|debited)|double[- ](?:charged|billed)
         """,
@@ -178,11 +185,11 @@ SIGNALS: tuple[Signal, ...] = (
     _signal(
         "outage",
         2.0,
-        r"""
+        rf"""
         (?:geht|funktioniert|läuft) (?:\w+ )?(?:gar )?nichts mehr|nichts (?:geht|funktioniert|läuft) mehr
         totalausfall|komplett (?:down|tot|ausgefallen)
-        (?:seite|shop|app|server|webseite|website|system|kasse) (?:ist |sind )?(?:\w+ ){0,2}(?:down|tot|ausgefallen|offline|nicht erreichbar)
-        (?:site|shop|app|website|server|checkout|page|system)(?:'s)? (?:is |are |has been )?(?:\w+ ){0,2}(?:down|offline|dead)\b
+        {_SITE} (?:ist |sind )?(?:\w+ ){{0,2}}(?:down|tot|ausgefallen|offline|nicht erreichbar)
+        {_SITE}(?:'s)? (?:is |are |has been )?(?:\w+ ){{0,2}}(?:down|offline|dead)\b
         nothing works|outage
         """,
         deniable=False,
@@ -199,13 +206,13 @@ SIGNALS: tuple[Signal, ...] = (
     _signal(
         "repeated contact",
         2.0,
-        r"""
+        rf"""
         zum (?:dritten|vierten|fünften|sechsten|x-?ten|hundertsten|wiederholten|\d+\.?) ?mal
-        (?:drei|vier|fünf|sechs|zehn|mehr|\d+) ?mal (?:angerufen|geschrieben|kontaktiert|gemailt|nachgefragt|gemeldet)
-        (?:mehrfach|mehrmals|schon oft) (?:angerufen|geschrieben|kontaktiert|gemailt|nachgefragt|gemeldet)
+        (?:drei|vier|fünf|sechs|zehn|mehr|\d+) ?mal {_ASKED}
+        (?:mehrfach|mehrmals|schon oft) {_ASKED}
         (?:dritte|vierte|fünfte|\d\.) (?:nachricht|mail|anfrage|beschwerde)
-        (?:third|fourth|fifth|sixth|umpteenth|\d+(?:rd|th)) (?:time|message|e?-?mail|attempt|request|complaint)
-        (?:called|written|emailed|contacted|asked|messaged) (?:\w+ ){0,3}(?:several|multiple|many|three|four|five|\d+) times
+        (?:third|fourth|fifth|sixth|umpteenth|\d+(?:rd|th)) {_MESSAGE}
+        (?:called|written|emailed|contacted|asked|messaged) (?:\w+ ){{0,3}}{_OFTEN}
         """,
         deniable=False,
     ),

@@ -47,7 +47,7 @@ class TrainedModel(Struct, frozen=True, kw_only=True):
 async def train(
     paths: Sequence[Path], models: Path, *, keep: int = KEEP, protect: Collection[str] = ()
 ) -> TrainedModel:
-    """Train on `paths`, save to `models`, keep the newest `keep` and whatever is in `protect` (the live model).
+    """Train on `paths`, save to `models`, keep the newest `keep` there and those in `protect` (the live one).
 
     Raises `BadData` when the data cannot be used, `EngineUnavailable` when the training itself breaks.
     Cancelling it ends the training.

@@ -1,8 +1,8 @@
 """How urgent a message is, and why, in words an agent can check.
 
-Signals in the text give points and sometimes a floor (a fire is critical whatever else is said); the intent may
-have a prior from its `metadata`; what the conversation adds (waiting, repeats, a public post) is counted outside
-the text. What is quoted or denied ("nicht dringend", "nobody was hurt") does not count.
+Signals in the text give points and sometimes a floor (a fire is critical whatever else is said); the intent
+may have a prior from its `metadata`; what the conversation adds (waiting, repeats, a public post) is counted
+outside the text. What is quoted or denied ("nicht dringend", "nobody was hurt") does not count.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ _QUOTED = re.compile(
     r"„[^“”\"]{1,300}[“”\"]|“[^”]{1,300}”|\"[^\"]{1,300}\"|»[^«]{1,300}«|«[^»]{1,300}»|^>.*$", re.MULTILINE
 )
 _DENIAL = re.compile(
-    r"(?:\b(?:nicht|nich|net|ned|kein\w*|nie|niemand\w*|weder|ohne|no|not|nobody|none|never|without|neither|isn.?t|wasn.?t|aren.?t"
-    r"|don.?t|doesn.?t|didn.?t|hasn.?t|haven.?t|zum glück nicht))(?:\s+\w+){0,3}\s*$"
+    r"(?:\b(?:nicht|nich|net|ned|kein\w*|nie|niemand\w*|weder|ohne|no|not|nobody|none|never|without|neither"
+    r"|isn.?t|wasn.?t|aren.?t|don.?t|doesn.?t|didn.?t|hasn.?t|haven.?t|zum glück nicht))(?:\s+\w+){0,3}\s*$"
 )
 _DENIED_AFTER = re.compile(r"\s*(?:wurde |ist |war |es )?(?:nicht|net|ned|kein\w*|never|not)\b")
 _CLAUSE_END = re.compile(r"[.,;:!?\n]|\b(?:aber|sondern|but)\b")
@@ -123,7 +123,7 @@ def _floor(found: Iterable[Found]) -> Level:
 
 
 def _prior(known: Known, found: list[Found]) -> Level:
-    """The intent's own urgency; a customer who says it can wait takes one step off, though never off danger."""
+    """The intent's own urgency; a customer who says it can wait takes a step off, but never off danger."""
     prior = Level(known.prior) if known.prior and known.confidence >= SURE else Level.NORMAL
     calm = any(one.signal.points < 0 for one in found)
     return _CALMER.get(prior, prior) if calm else prior

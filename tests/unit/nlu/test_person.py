@@ -1,5 +1,7 @@
 """Whoever asks for a person gets one; whoever only speaks of people does not."""
 
+import time
+
 import pytest
 
 from nlu.features import normalise
@@ -45,6 +47,8 @@ ASKS = (
     "Is there anyone I can talk to?",
     "why can't I talk to a human?",
     "I'd rather speak to a person",
+    "Ich möchte mit einem Mitarbeiter verbunden werden",
+    "I want to speak to a manager to complain",
 )
 
 MISSPELLED = (
@@ -107,24 +111,23 @@ DOES_NOT_ASK = (
 
 
 @pytest.mark.parametrize("text", ASKS)
-def test_asking_for_a_person_is_heard(text: str):
+def test_asking_for_a_person_is_heard(text: str) -> None:
     assert wants_person(normalise(text))
 
 
 @pytest.mark.parametrize("text", MISSPELLED)
-def test_a_slip_of_the_finger_does_not_keep_anybody_from_a_person(text: str):
+def test_a_slip_of_the_finger_does_not_keep_anybody_from_a_person(text: str) -> None:
     assert wants_person(normalise(text))
 
 
 @pytest.mark.parametrize("text", DOES_NOT_ASK)
-def test_speaking_of_people_is_not_asking_for_one(text: str):
+def test_speaking_of_people_is_not_asking_for_one(text: str) -> None:
     assert not wants_person(normalise(text))
 
 
-def test_a_very_long_text_is_read_quickly():
-    import time
-
-    text = normalise("ich möchte bitte mit mit mit einem " * 200)
-    started = time.perf_counter()
+@pytest.mark.parametrize("piece", ["mit einem ", "ich will bitte ", "hilfe ", "_", "nicht mit "])
+def test_a_long_text_is_read_in_milliseconds(piece: str) -> None:
+    text = normalise(piece * 2000)
+    started = time.process_time()
     wants_person(text)
-    assert time.perf_counter() - started < 0.2
+    assert time.process_time() - started < 0.3
