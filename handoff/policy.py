@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct
 
 from bot.domain.answers import AnswerBook
-from bot.domain.cases import Case, Lease
+from bot.domain.cases import Case, Lease, Reason
 from bot.domain.decisions import Saying
 from bot.domain.messages import Role
 from bot.domain.routing import Department, Rule, add_business_time, is_open, next_opening
@@ -66,7 +66,8 @@ def holding(
         "opening": opening_in_words(expected.opens, now, rules.zone, case.language) if expected.opens else "",
         "number": f"#{case.number}",
     }
-    name = "handed_off_closed" if expected.opens else "handed_off"
+    again = case.handoff is not None and case.handoff.reason is Reason.REOPENED
+    name = "handed_off_closed" if expected.opens else "reopened" if again else "handed_off"
     return Saying(text=book.sentence(name, case.language, values), role=Role.HOLDING)
 
 

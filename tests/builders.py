@@ -24,6 +24,7 @@ BEN = Agent(id="ben", name="Ben", desk="console")
 SENTENCES = {
     "handed_off": "A colleague of {department} answers within {wait}.",
     "handed_off_closed": "{department} is back {opening}.",
+    "reopened": "Welcome back, {department} knows your case.",
     "still_waiting": "Still waiting.",
     "promise_broken": "Sorry, it takes longer.",
     "clarify": "Which did you mean?",

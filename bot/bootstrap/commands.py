@@ -39,7 +39,10 @@ from bot.services.tuning import Tuning
 from bot.web.console.passwords import hash_password
 from nlu.answers import check as check_answers
 from nlu.embedded import Embedded
+from nlu.evaluation import evaluate as evaluate_model
+from nlu.evaluation import render
 from nlu.models import Models
+from nlu.reading import read
 from nlu.training import TrainedModel
 from nlu.training import train as train_model
 
@@ -58,13 +61,15 @@ async def train(settings: Settings, data: Sequence[str] | None, engine: str | No
     return await train_model([Path(path) for path in data or settings.nlu.data], Path(settings.nlu.models))
 
 
-async def evaluate(settings: Settings, data: str, model: str | None) -> dict[str, Any]:
-    """Score a model (the live one, else the newest) on a test file. Raises `BadData`, `Unknown`."""
-    from nlu.evaluation import evaluate as evaluate_model
+async def evaluate(settings: Settings, data: str, model: str | None) -> tuple[dict[str, Any], str]:
+    """Score a model (the live one, else the newest) on a test file: for machines, and as one screen of text.
 
+    Raises `BadData`, `Unknown`.
+    """
     models = Models(Path(settings.nlu.models))
     engine = Embedded(models.load(model or await _live(settings) or _newest(models)))
-    return await evaluate_model(engine, [Path(data)])
+    report = await evaluate_model(engine, read([Path(data)]))
+    return msgspec.to_builtins(report), render(report, [data])
 
 
 async def models(settings: Settings) -> list[dict[str, Any]]:
@@ -75,7 +80,7 @@ async def models(settings: Settings) -> list[dict[str, Any]]:
             "live": summary.id == live,
             "previous": bool(previous) and summary.id == previous[0],
         }
-        for summary in Models(Path(settings.nlu.models)).list()
+        for summary in Models(Path(settings.nlu.models)).summaries()
     ]
 
 

@@ -73,7 +73,7 @@ async def assembled(settings: Settings) -> AsyncIterator[Parts]:
     store = open_store(settings)
     queue, broadcast = MemoryQueue(), MemoryBroadcast()
     try:
-        async with aiohttp.ClientSession() as session:
+        async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
             yield _parts(settings, live, secret, store, queue, broadcast, session)
     finally:
         await queue.close()

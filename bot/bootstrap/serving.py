@@ -125,7 +125,8 @@ def _stop_on_signals(parts: Parts, config_path: Path | str) -> asyncio.Event:
 def reload(parts: Parts, config_path: Path | str) -> None:
     """Read the configuration again; an error keeps the old one."""
     try:
-        fresh = config.load(config_path, os.environ)
+        listening = parts.settings.server  # --host and --port still count
+        fresh = config.load(config_path, os.environ).listening(listening.host, listening.port)
         content = read_content(fresh)
     except SwitchboardError as error:
         log.error("config.kept", why=str(error))  # noqa: TRY400  the sentence says it all

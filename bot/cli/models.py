@@ -8,9 +8,8 @@ from typing import Any
 import click
 
 from bot.cli.frame import as_json, command, run, settings_of
-from bot.cli.printing import bold, count, number, print_json, print_numbers, print_table, sign_of_life
+from bot.cli.printing import bold, number, print_json, print_numbers, print_table, sign_of_life
 
-HARDEST = 5  # intents that `evaluate` names
 SHOWN = 5  # warnings of `train`
 
 
@@ -65,21 +64,11 @@ def evaluate(ctx: click.Context, *, data: str, model: str | None, machine: bool)
     settings = settings_of(ctx)
     from bot import bootstrap
 
-    report = run(bootstrap.evaluate(settings, data, model))
+    report, text = run(bootstrap.evaluate(settings, data, model))
     if machine:
         print_json(report)
-        return
-    print_numbers({name: value for name, value in report.items() if name != "per_intent"})
-    hardest = _hardest(report.get("per_intent") or {})
-    if hardest:
-        click.echo("\nHardest intents, by F1:")
-        print_numbers(hardest, indent="  ")
-    click.echo(f"\n{count(len(report.get('errors') or ()), 'example')} misread; --json lists them.")
-
-
-def _hardest(per_intent: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
-    scores = {name: facts["f1"] for name, facts in per_intent.items() if facts.get("f1", 1) < 1}
-    return {name: scores[name] for name in sorted(scores, key=scores.__getitem__)[:HARDEST]}
+    else:
+        click.echo(text)
 
 
 @command(example="switchboard models")

@@ -263,6 +263,7 @@ async def test_going_on_with_a_persons_case_reopens_it_for_people(here: World) -
     assert case.state is CaseState.WAITING
     assert case.handoff
     assert case.handoff.reason is Reason.REOPENED
+    assert here.channel.texts[-1] == "Welcome back, Service knows your case."
     assert case.last_owner == ADA
 
 
