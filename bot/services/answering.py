@@ -20,6 +20,7 @@ from bot.domain.messages import (
     Address,
     Author,
     AuthorKind,
+    Direction,
     Event,
     EventKind,
     EventState,
@@ -455,16 +456,29 @@ class Answering:
         return message if ours else None
 
     async def _receipt(self, event: Event) -> list[Write]:
+        """Receipts only move messages on; a read one says the same of all before it."""
         message = await self._about(event)
+        if message is None:
+            return []
         state = RECEIPTS[event.inbound.kind]
-        if (
-            message is None
-            or message.state not in ARRIVED
-            or ARRIVED.index(message.state) >= ARRIVED.index(state)
-        ):
+        before = await self._sent_before(message) if state is MessageState.READ else []
+        moved = [one for one in (message, *before) if _moves_on(one.state, state)]
+        if not moved:
             return []
         kind = Did.READ if state is MessageState.READ else Did.DELIVERED
-        return [Update(record=replace(message, state=state)), self._plain(kind, event, message.case)]
+        changed: list[Write] = [Update(record=replace(one, state=state)) for one in moved]
+        return [*changed, self._plain(kind, event, message.case)]
+
+    async def _sent_before(self, message: Message) -> list[Message]:
+        query = Query(
+            kind=Message,
+            equals={"customer": message.customer},
+            until={"seq": message.seq - 1},
+            order="-seq",
+            limit=BATCH,
+        )
+        ours = [one for one in await self._store.find(query) if one.direction is Direction.OUT]
+        return [one for one in ours if one.address == message.address and one.state in ARRIVED]
 
     async def _edited(self, event: Event) -> list[Write]:
         message = await self._about(event)
@@ -551,6 +565,12 @@ def _together(events: Sequence[Event]) -> list[Event]:
             break
         batch.append(event)
     return batch
+
+
+def _moves_on(known: MessageState, new: MessageState) -> bool:
+    """A receipt may be faster than our own note that the message was sent."""
+    order = (MessageState.SENDING, *ARRIVED)
+    return known in order and order.index(known) < order.index(new)
 
 
 def _expected(last: Case | None, policy: Policy) -> str:

@@ -422,6 +422,15 @@ async def test_receipts_move_a_message_on_and_never_back(here: World) -> None:
     assert (await here.transcript())[1].state is MessageState.READ
 
 
+async def test_a_read_message_says_the_same_of_those_before_it(here: World) -> None:
+    await here.hear(inbound("When are you open?", "e1"))
+    await here.hear(inbound("Can I return it?", "e2"))
+    last = (await here.transcript())[-1]
+    await here.hear(inbound("", "r1", kind=EventKind.READ, refers_to=last.id))
+    ours = [line.state for line in await here.transcript() if line.direction is Direction.OUT]
+    assert ours == [MessageState.READ, MessageState.READ]
+
+
 async def test_a_receipt_for_somebody_elses_message_changes_nothing(here: World) -> None:
     await here.hear(inbound("When are you open?", "e1"))
     ours = (await here.transcript())[1]
