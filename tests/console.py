@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import io
 import re
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -17,6 +18,8 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from bot.domain.brand import Brand
 from bot.domain.cases import Agent, Case, CaseState, Handoff, Reason
+from bot.domain.drafts import entry
+from bot.domain.journal import Did
 from bot.domain.messages import BOT, Author, AuthorKind, Direction, Message, MessageState, Role
 from bot.domain.outbox import Destination, OutboxRow
 from bot.domain.ports import Applied, Changes, Insert, Query, Session, User, Write
@@ -114,7 +117,7 @@ class Viewer:
         )
 
     async def reply_with(self, case: str, text: str, name: str, content: bytes) -> Page:
-        form = FormData()
+        form = FormData(quote_fields=False)
         for field, value in {
             "csrf": await self.csrf(),
             "id": "with-a-file",
@@ -122,7 +125,7 @@ class Viewer:
             "text": text,
         }.items():
             form.add_field(field, value)
-        form.add_field("file", content, filename=name, content_type="application/octet-stream")
+        form.add_field("file", io.BytesIO(content), filename=name, content_type="application/octet-stream")
         return await self.post(f"/console/cases/{case}/actions", form)
 
 
@@ -207,6 +210,11 @@ class Desk:
         )
         await self.write(Insert(record=row, scope=case.id))
         return made
+
+    async def fact(self, case: Case, kind: Did, actor: str, **attributes: str) -> None:
+        await self.write(
+            entry(kind, case, self.here.clock(), self.here.new_id, actor=actor, attributes={**attributes})
+        )
 
     async def write(self, *writes: Write) -> None:
         outcome = await self.here.commit(Changes(writes=writes))

@@ -248,14 +248,14 @@ def _sentence(error: SwitchboardError, case: Case, asked: Asked, *, taken: bool)
     words, kind = asked.words, asked.wanted
     if isinstance(error, Refused):
         return str(error)
-    if isinstance(error, TooLate):
-        return words("refused.too_late")
     if not case.is_open:
         return words("refused.closed", number=case.number)
     if taken and case.owner:
         return words("write.taken", owner=case.owner.name)
     if kind == Act.CLAIM and case.owner:
         return words("refused.claimed", owner=case.owner.name)
+    if isinstance(error, TooLate):
+        return words("refused.too_late")
     if kind == Act.REPLY:
         return words("refused.claim_first")
     return str(error)

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from bot.domain.cases import Case, Handoff, Reason
 from bot.domain.journal import Did, Entry
-from bot.domain.messages import Author, AuthorKind, Direction, Message, MessageState
+from bot.domain.messages import Author, AuthorKind, Direction, Message, MessageState, Role
 from bot.domain.ports import Act
 from bot.domain.routing import Department
 from bot.web.console.language import Words
@@ -22,7 +22,7 @@ BREATH = timedelta(minutes=3)
 # What happened to a case and is not a message of its own.
 TOLD = frozenset(
     {
-        *(Did.OPENED, Did.HANDED_OFF, Did.CLAIMED, Did.RELEASED, Did.ASSIGNED, Did.MOVED, Did.SNOOZED),
+        *(Did.HANDED_OFF, Did.CLAIMED, Did.RELEASED, Did.ASSIGNED, Did.MOVED, Did.SNOOZED),
         *(Did.WOKEN, Did.RETURNED, Did.RESOLVED, Did.REOPENED, Did.RELABELLED, Did.URGENCY_SET),
         *(Did.REMINDED, Did.RETRIED, Did.BLOCKED, Did.UNBLOCKED, Did.PARKED),
     }
@@ -105,15 +105,24 @@ def timeline(
     names = known_names(case, messages)
     told = [entry for entry in journal if entry.kind in TOLD]
     told_by_timer = {entry.seq for entry in told if entry.actor == "system"}
-    lines: list[tuple[int, Said | Happened]] = [
+    lines: list[tuple[float, Said | Happened]] = [
         (message.seq, said(message, vocabulary))
         for message in messages
         if not _told_anyway(message, told_by_timer)
     ]
     lines += [
-        (entry.seq, Happened(entry=entry, sentence=sentence(entry, names, vocabulary))) for entry in told
+        (_place(entry, messages), Happened(entry=entry, sentence=sentence(entry, names, vocabulary)))
+        for entry in told
     ]
     return [item for _, item in sorted(lines, key=lambda line: line[0])]
+
+
+def _place(entry: Entry, messages: Sequence[Message]) -> float:
+    """A handoff comes before the word about it, though both were written at once."""
+    if entry.kind is not Did.HANDED_OFF:
+        return entry.seq
+    about = [message.seq for message in messages if message.role is Role.HOLDING and message.at == entry.at]
+    return min(about, default=entry.seq) - 0.5
 
 
 def with_days(items: Iterable[Said | Happened], words: Words) -> list[Item]:
