@@ -13,6 +13,7 @@ from nlu import order_numbers
 from nlu.models import Knowledge
 from nlu.order_numbers import ORDER_NUMBER
 
+MISTYPED = 0.5  # confidence in an IBAN whose checksum is wrong
 TAKEN = "\0"  # in the working copy, where an earlier finder has been
 
 _DIGIT = re.compile(r"\d")
@@ -45,7 +46,7 @@ _MONTH = "|".join(sorted(_MONTHS, key=len, reverse=True))
 _DATES = re.compile(
     r"(?<![\w.])(?:(?P<y>(?:19|20)\d\d)-(?P<m>[01]?\d)-(?P<d>[0-3]?\d)"
     r"|(?P<d2>[0-3]?\d)\.\s?(?P<m2>[01]?\d)\.(?:\s?(?P<y2>(?:19|20)?\d\d))?"
-    r"|(?P<d3>[0-3]?\d)/(?P<m3>[01]?\d)/(?P<y3>(?:19|20)?\d\d)|(?P<d7>[0-3]\d)/(?P<m7>[01]\d)"
+    r"|(?P<d3>[0-3]?\d)/(?P<m3>[0-3]?\d)/(?P<y3>(?:19|20)?\d\d)|(?P<d7>[0-3]\d)/(?P<m7>[01]\d)"
     rf"|(?P<d4>[0-3]?\d)(?:\.|st|nd|rd|th)?\s(?:of\s)?(?P<n4>{_MONTH})\b\.?(?:,?\s(?P<y4>(?:19|20)\d\d))?"
     rf"|(?P<n5>{_MONTH})\.?\s(?P<d5>[0-3]?\d)(?:st|nd|rd|th)?\b(?:,?\s(?P<y5>(?:19|20)\d\d))?"
     rf"|(?P<n6>{_MONTH})\.?\s(?P<y6>(?:19|20)\d\d))(?!\w)",
@@ -145,8 +146,10 @@ class Entities:
         return Entity(entity=name, value=shown, start=span[0], end=span[1], extractor=extractor)
 
 
-def _found(name: str, value: str, span: tuple[int, int]) -> Entity:
-    return Entity(entity=name, value=value, start=span[0], end=span[1], extractor="rule")
+def _found(name: str, value: str, span: tuple[int, int], confidence: float = 1.0) -> Entity:
+    return Entity(
+        entity=name, value=value, start=span[0], end=span[1], extractor="rule", confidence=confidence
+    )
 
 
 def _addresses(left: str) -> Iterator[Entity]:
@@ -162,8 +165,8 @@ def _addresses(left: str) -> Iterator[Entity]:
 def _ibans(left: str) -> Iterator[Entity]:
     for match in _IBAN.finditer(left):
         value = re.sub(r"\s", "", match[0]).upper()
-        if 15 <= len(value) <= 34 and _is_checked(value):
-            yield _found("iban", value, match.span())
+        if 15 <= len(value) <= 34:
+            yield _found("iban", value, match.span(), 1.0 if _is_checked(value) else MISTYPED)
 
 
 def _is_checked(iban: str) -> bool:

@@ -341,6 +341,9 @@ def _out_of_fold(
 
 def _arrays(corpus: Corpus, fitted: Fitted) -> Arrays:
     order = np.argsort(corpus.truth, kind="stable")
+    order = order[
+        np.diff(fitted.rows.indptr)[order] > 0
+    ]  # an example without a single word is near to nothing
     near = fitted.rows[order]
     small = np.uint16 if near.shape[1] <= np.iinfo(np.uint16).max else np.uint32
     return {

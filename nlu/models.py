@@ -10,6 +10,7 @@ import hashlib
 import os
 import zipfile
 from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -154,14 +155,11 @@ class Models:
         """Raises `Unknown`, or `BadData` when the file is cut short, altered or of another version."""
         path = self._path(id)
         with _open(path, id) as members:
-            try:
-                arrays: Arrays = {key: members[key] for key in members.files}
-                facts = _decode(arrays.pop("facts"))
-                created_at = _time(arrays.pop("created_at"))
-            except _DAMAGE as exc:
-                raise _damaged(path, exc) from exc
-        if name(facts, arrays) != id:
-            raise _damaged(path, "its content is not what its name says")
+            arrays: Arrays = {key: members[key] for key in members.files}
+            facts = _decode(arrays.pop("facts"))
+            created_at = _time(arrays.pop("created_at"))
+            if name(facts, arrays) != id:
+                raise ValueError("its content is not what its name says")
         return Model(id=id, created_at=created_at, facts=facts, arrays=arrays)
 
     def summaries(self) -> list[Summary]:
@@ -193,8 +191,6 @@ class Models:
                 facts, created_at = _decode(members["facts"]), _time(members["created_at"])
         except BadData as exc:
             return Summary(id=path.stem, damaged=str(exc))
-        except _DAMAGE as exc:
-            return Summary(id=path.stem, damaged=str(_damaged(path, exc)))
         return Summary(
             id=path.stem,
             created_at=created_at,
@@ -208,16 +204,21 @@ class Models:
 _DAMAGE = (ValueError, KeyError, EOFError, OSError, zipfile.BadZipFile, msgspec.MsgspecError)
 
 
-def _open(path: Path, id: str) -> np.lib.npyio.NpzFile:
+@contextmanager
+def _open(path: Path, id: str) -> Iterator[np.lib.npyio.NpzFile]:
+    """The members of a model file; whatever goes wrong with them inside the block is the file's damage."""
     try:
-        opened = np.load(path, allow_pickle=False)
+        file = path.open("rb")
     except FileNotFoundError as exc:
         raise Unknown(f'There is no model "{id}"; `switchboard models` lists those there are.') from exc
-    except _DAMAGE as exc:
-        raise _damaged(path, exc) from exc
-    if not isinstance(opened, np.lib.npyio.NpzFile):
-        raise _damaged(path, "it is no archive")
-    return opened
+    with file:
+        try:
+            members = np.load(file, allow_pickle=False)
+            if not isinstance(members, np.lib.npyio.NpzFile):
+                raise _damaged(path, "it is no archive")
+            yield members
+        except _DAMAGE as exc:
+            raise _damaged(path, exc) from exc
 
 
 def _damaged(path: Path, why: object) -> BadData:

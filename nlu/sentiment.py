@@ -50,7 +50,25 @@ _LISTED = {
 }
 _WEIGHTS = {word: weight for weight, words in _LISTED.items() for word in words.split()}
 _LOOKALIKES = frozenset("goods tops thanksgiving freund liebes lieber letzten letzter letztes".split())
-_ENDINGS = ("en", "er", "es", "em", "e", "s", "n", "st", "ste", "sten", "este", "esten", "ster", "ter", "te")
+_ENDINGS = (
+    "en",
+    "er",
+    "es",
+    "em",
+    "e",
+    "s",
+    "n",
+    "st",
+    "ste",
+    "sten",
+    "este",
+    "esten",
+    "ester",
+    "estes",
+    "ster",
+    "ter",
+    "te",
+)
 
 # "t" is what `tokens` leaves of "don't" and "isn't".
 _NEGATIONS = frozenset(
@@ -86,7 +104,7 @@ def sentiment(words: Sequence[str]) -> Sentiment:
     """The mood of a text given as `nlu.features.tokens`; the score is -1..1."""
     total = sum(_weight(words, place) for place in range(len(words)))
     score = total / (abs(total) + HALFWAY)
-    label = "positive" if score >= CLEAR else "negative" if score <= -CLEAR else "neutral"
+    label = "positive" if score > CLEAR else "negative" if score < -CLEAR else "neutral"
     return Sentiment(label=label, score=round(score, 3))
 
 

@@ -67,10 +67,9 @@ SIGNALS: tuple[Signal, ...] = (
         ins krankenhaus|notarzt|notaufnahme|krankenwagen|feuerwehr|musste(?:n)? zum arzt
         allergische[rn]? (?:reaktion|schock)|allergisch reagiert|atemnot|erstick(?:t|en)|vergift\w+
         lebensgef\w+|verschluckt
-        (?<!preise )(?<!preis )explodiert|explosion\b|blutet|blute\b|geblutet|gasgeruch
+        (?<!preise )(?<!preise sind )(?<!kosten sind )explodiert|explosion\b|blutet|blute\b|geblutet|gasgeruch
         gas (?:tritt aus|ausgetreten)
         rauch (?:kam|aus|und)|funken (?:kam|aus|sprüh|flog|ge)\w*|verschmort|durchgeschmort|kurzschluss
-        bring(?:e)? mich um|(?:will|möchte) nicht mehr leben|nehm\w* mir das leben|suizid\w*
         caught fire|catch(?:es|ing) fire|(?:is|was|were|are) on fire|(?:in|into) flames
         set (?:\w+ ){{0,3}}on fire|flames? (?:came|coming|out|from)
         electric(?:al)? shock|electrocut\w+|got (?:a shock|zapped|shocked by)|gave me a shock
@@ -79,7 +78,7 @@ SIGNALS: tuple[Signal, ...] = (
         hurt (?:my|his|her|himself|herself|myself)\b|cut (?:my|his|her) (?:hand|finger|arm|leg|face)
         (?:ended up|went|go|taken|rushed) (?:\w+ )?(?:to|in) (?:the )?hospital|hospitali[sz]ed|ambulance
         emergency room|fire brigade|needed stitches|had to see a doctor
-        allergic reaction|anaphyla\w+|can'?t breathe|(?:trouble|problems) breathing|breathing problems
+        allergic reaction|anaphyla\w+|(?:trouble|problems) breathing|breathing problems
         chok(?:ed|ing) on|(?:child|baby|son|daughter|toddler|kid|she|he|dog) (?:\w+ )?swallowed
         poison(?:ed|ing|ous)|bleeding
         exploded|exploding|explosion\b|smoke (?:came|coming|from|pouring|and)
@@ -87,9 +86,18 @@ SIGNALS: tuple[Signal, ...] = (
         (?:plug|cable|charger|socket|cord|battery|wire)(?:'s| is| has)? (?:\w+ )?melt(?:ed|ing)
         melted the socket|gas leak\w*|leak(?:s|ing) gas|burning smell
         smell(?:s|ed|ing)? (?:of )?(?:burnt|burning|gas)
-        kill myself|end my life|suicid\w+|don'?t want to live
         """,
         Level.CRITICAL,
+    ),
+    _signal(
+        "danger to life",
+        8.0,
+        r"""
+        bringe? mich um|(?:will|möchte|mag) nicht mehr leben|nehm\w* mir das leben|suizid\w*|selbstmord\w*
+        (?:kriege?|bekomme?) keine luft|kill(?:ing)? myself|end my life|suicid\w+|don'?t want to live|can'?t breathe
+        """,
+        Level.CRITICAL,
+        deniable=False,
     ),
     _signal(
         "security",
@@ -148,7 +156,7 @@ SIGNALS: tuple[Signal, ...] = (
         (?:in|innerhalb von|binnen) (?:einer|zwei|drei|\d+) (?:stunden?|h)\b
         (?:hochzeit|geburtstag|beerdigung|abreise|flug|feier) (?:ist )?(?:schon )?(?:am )?{_DAY}
         {_DAY} (?:ist )?(?:die |der |mein\w* |unser\w* )?(?:hochzeit|geburtstag|beerdigung|abreise|flug)
-        (?:brauche|benötige|brauchen|benötigen) (?:\w+ ){{0,6}}(?:heute|morgen|übermorgen)
+        (?:brauche|benötige|brauchen|benötigen) (?:(?!bis )\w+ ){{0,6}}(?:heute|morgen|übermorgen)
         (?:fliege|verreise|fahre) (?:\w+ )?(?:heute|morgen|übermorgen)
         (?:by|before|until|latest) (?:the end of )?(?:{_DAY}|noon|\d{{1,2}} ?(?:am|pm|o'clock))
         need (?:\w+ ){{0,5}}(?:today|tonight|tomorrow)

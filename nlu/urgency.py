@@ -27,6 +27,7 @@ _DENIAL = re.compile(
     r"(?:\b(?:nicht|nich|net|ned|kein\w*|nie|niemand\w*|weder|ohne|no|not|nobody|none|never|without|neither"
     r"|isn.?t|wasn.?t|aren.?t|don.?t|doesn.?t|didn.?t|hasn.?t|haven.?t|zum glück nicht))(?:\s+\w+){0,3}\s*$"
 )
+_DENIED_INSIDE = re.compile(r"\b(?:nicht|net|not|never)\b")
 _DENIED_AFTER = re.compile(r"\s*(?:wurde |ist |war |es )?(?:nicht|net|ned|kein\w*|never|not)\b")
 _CLAUSE_END = re.compile(r"[.,;:!?\n]|\b(?:aber|sondern|but)\b")
 _SHOUTING = re.compile(r"!\s?!\s?!")
@@ -87,7 +88,9 @@ def signals(text: str) -> Iterator[Found]:
 
 def _denied(text: str, match: re.Match[str]) -> bool:
     before = _CLAUSE_END.split(text[max(0, match.start() - 60) : match.start()])[-1]
-    return bool(_DENIAL.search(before) or _DENIED_AFTER.match(text, match.end()))
+    return bool(
+        _DENIAL.search(before) or _DENIED_INSIDE.search(match[0]) or _DENIED_AFTER.match(text, match.end())
+    )
 
 
 _CAPITALS = Signal("capital letters", 1.0, _WORD)

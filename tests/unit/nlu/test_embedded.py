@@ -1,0 +1,49 @@
+"""The embedded engine against the contract of all engines, and what is its own."""
+
+import pytest
+
+from bot.domain.ports import Understander
+from bot.domain.understanding import Context, Level
+from nlu.embedded import Embedded
+from tests.contracts.understander_contract import UnderstanderContract
+
+
+class TestEmbedded(UnderstanderContract):
+    @pytest.fixture
+    def engine(self, engine: Embedded) -> Understander:
+        return engine
+
+
+def test_the_intent_brings_its_own_urgency(engine: Embedded) -> None:
+    assert engine.parse("hallo").urgency.level is Level.LOW
+    found = engine.parse("warum wurde zweimal Geld abgebucht")
+    assert found.urgency.level is Level.HIGH
+    assert "about: charged twice" in found.urgency.reasons
+
+
+def test_what_resembles_no_example_is_out_of_scope_or_uncertain(engine: Embedded) -> None:
+    known, strange = engine.parse("Wo ist mein Paket?"), engine.parse("erzähl einen witz vom wetter")
+    assert known.out_of_scope < 0.2
+    assert strange.out_of_scope > 0.5
+    assert strange.intent.name == "out_of_scope"
+
+
+def test_foreign_letters_without_a_known_ngram_are_nothing_understood(engine: Embedded) -> None:
+    found = engine.parse("где мой заказ")
+    assert (found.intent.name, found.intent.confidence, found.out_of_scope) == ("", 0.0, 1.0)
+
+
+def test_both_spellings_of_an_umlaut_are_the_same_word(engine: Embedded) -> None:
+    for text in ("mein Päckchen ist noch nicht da", "mein Paeckchen ist noch nicht da"):
+        assert engine.parse(text).intent.name == "where_is_parcel"
+
+
+def test_probabilities_of_the_ranking_add_up_to_at_most_one(engine: Embedded) -> None:
+    for text in ("Wo ist mein Paket?", "hallo", "Erstattung doppelt", "wetter"):
+        assert sum(intent.confidence for intent in engine.parse(text).intent_ranking) <= 1 + 1e-6
+
+
+def test_lookups_and_synonyms_of_the_training_data_are_found(engine: Embedded) -> None:
+    found = engine.parse("Versand nach new york möglich?", Context())
+    city = next(entity for entity in found.entities if entity.entity == "city")
+    assert (city.value, city.extractor) == ("New York City", "lookup")

@@ -1,0 +1,145 @@
+"""Numbers, addresses, dates and amounts in sentences as people write them."""
+
+import pytest
+
+from bot.domain.understanding import Context, Entity
+from nlu.entities import Entities
+from nlu.models import Knowledge
+
+BUILT_IN = Entities(Knowledge())
+ASKED = Context(expects="order_number")
+
+
+def found(text: str, context: Context = Context()) -> list[tuple[str, str]]:  # noqa: B008 - it is frozen
+    return [(one.entity, one.value) for one in BUILT_IN.find(text, context)]
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("4711", "4711"),
+        ("4711.", "4711"),
+        ("meine nummer ist 104711", "104711"),
+        ("it's 104711 thanks", "104711"),
+        ("NW-4711", "4711"),
+        ("nw4711", "4711"),
+        ("NW 00912", "00912"),
+        ("Wurde #30918 schon verschickt?", "30918"),
+        ("Bestellnummer: 104711", "104711"),
+        ("Best.-Nr. 39011", "39011"),
+        ("Guten Tag, Bestellnr. 104711, bitte um Auskunft", "104711"),
+        ("order no. 66203 please", "66203"),
+        ("Wo ist mein Paket 4711?", "4711"),
+        ("verspätet sich meine lieferung? nummer 901 77 45", "9017745"),
+        ("bestellung 40 117 abbrechen", "40117"),
+        ("pls tell me the shipping status for 20256631", "20256631"),
+        ("Bestellung 2024", "2024"),
+        ("order 44120 from 3 May 2026", "44120"),
+        ("Meine neue Adresse für Bestellung 12209", "12209"),
+    ],
+)
+def test_an_order_number_is_found(text: str, number: str) -> None:
+    assert [value for name, value in found(text) if name == "order_number"] == [number]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "läuft die garantie noch? gekauft 2024",
+        "I bought it in 2022",
+        "Lindenweg 3, 24103 Kiel",
+        "statt PLZ 80331 muss es 80337 heißen",
+        "Umzug nach 10437 Berlin",
+        "kostet das 1500 Euro?",
+        "ein Gerät mit 2000 W und 5000 mAh",
+        "Ist Artikel 40231 lieferbar?",
+        "art. 30221 wann wieder da",
+        "Karte 5510 9921, wie viel ist drauf?",
+        "my customer number is 88123",
+        "PIN 1234 geht nicht",
+        "Fehler 5031 beim Bezahlen",
+        "Tracking 00340434161094042557",
+        "IBAN DE89 3704 0044 0532 0130 00",
+        "ruf mich an: 0151 2345678",
+        "nur 123",
+        "am 24.12.2026 um 10 Uhr",
+        "ich habe 12000 Follower",
+        "SOMMER2025",
+        "version 1.2345",
+    ],
+)
+def test_another_number_is_no_order_number(text: str) -> None:
+    assert "order_number" not in dict(found(text))
+
+
+@pytest.mark.parametrize("text", ["2024", "die 2024", "das ist 2024, danke", "20 44 71", "also: 4711"])
+def test_a_lone_number_is_certain_when_the_bot_asked_for_it(text: str) -> None:
+    entities = BUILT_IN.find(text, ASKED)
+    assert [(one.entity, one.confidence) for one in entities] == [("order_number", 1.0)]
+
+
+def test_a_date_is_no_answer_to_the_question_for_a_number() -> None:
+    assert found("weiß nicht, das war am 24.12.2026", ASKED) == [("date", "2026-12-24")]
+
+
+@pytest.mark.parametrize(
+    ("text", "entity"),
+    [
+        ("an max.muster+x@shop-beispiel.co.uk bitte", ("email", "max.muster+x@shop-beispiel.co.uk")),
+        ("siehe https://example.org/a?b=c.", ("url", "https://example.org/a?b=c")),
+        ("DE89 3704 0044 0532 0130 00", ("iban", "DE89370400440532013000")),
+        ("gb29nwbk60161331926819", ("iban", "GB29NWBK60161331926819")),
+        ("+49 (0)40 66969-100", ("phone", "+494066969100")),
+        ("rufen Sie mich an unter 0151 2345678", ("phone", "01512345678")),
+        ("call me on 07700 900123", ("phone", "07700900123")),
+        ("am 24.12.2026", ("date", "2026-12-24")),
+        ("am 3.5.", ("date", "--05-03")),
+        ("seit dem 3. März 2026", ("date", "2026-03-03")),
+        ("on May 3rd, 2026", ("date", "2026-05-03")),
+        ("since November 2022", ("date", "2022-11")),
+        ("12/25/2026", ("date", "2026-12-25")),
+        ("2026-02-01", ("date", "2026-02-01")),
+        ("ihr schuldet mir 1.299,50 €", ("amount", "1299.50 EUR")),
+        ("$1,299.5", ("amount", "1299.50 USD")),
+        ("20 quid", ("amount", "20 GBP")),
+        ("49,- Euro", ("amount", "49 EUR")),
+    ],
+)
+def test_what_else_is_found(text: str, entity: tuple[str, str]) -> None:
+    assert found(text) == [entity]
+
+
+@pytest.mark.parametrize("text", ["24/7 erreichbar", "a@b", "1/2 Portion"])
+def test_what_only_looks_like_it_is_left_alone(text: str) -> None:
+    assert found(text) == []
+
+
+def test_a_mistyped_iban_is_doubtful_and_no_order_number() -> None:
+    entities = BUILT_IN.find("DE00 3704 0044 0532 0130 00", Context())
+    assert [(one.entity, one.confidence) for one in entities] == [("iban", 0.5)]
+
+
+def test_offsets_count_characters_of_the_text_as_written() -> None:
+    text = "😀\0 A\u0308 #4711"
+    number = BUILT_IN.find(text, Context())[0]
+    assert text[number.start : number.end] == "#4711"
+
+
+def listed(text: str, **knowledge: object) -> list[Entity]:
+    return list(Entities(Knowledge(**knowledge)).find(text, Context()))  # type: ignore[arg-type]
+
+
+def test_regexes_of_the_data_add_to_the_rules() -> None:
+    regexes = (("order_number", r"[A-Z]-\d{3}-[A-Z]"), ("order_number", r"\d{4,10}"), ("part", r"T(\d+)"))
+    entities = listed("A-123-B, gekauft 2024, teil T99", regexes=regexes)
+    assert [(one.entity, one.value) for one in entities] == [("order_number", "A-123-B"), ("part", "99")]
+
+
+def test_lookup_values_are_found_as_whole_words_longest_first() -> None:
+    entities = listed("York, new york und Yorkshire", lookups={"city": ("York", "New York")})
+    assert [one.value for one in entities] == ["York", "new york"]
+
+
+def test_a_synonym_stands_for_what_was_written() -> None:
+    entities = listed("in NYC", lookups={"city": ("NYC",)}, synonyms={"nyc": "New York"})
+    assert entities[0].value == "New York"

@@ -1,0 +1,119 @@
+"""Model files: found again as they were, noticed when they were not."""
+
+import zipfile
+from datetime import timedelta
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from bot.domain.errors import BadData, Unknown
+from nlu.models import Model, Models, out_of_fold
+from tests.unit.nlu.conftest import NOW
+
+
+def older(model: Model, days: int, id: str) -> Model:
+    return msgspec.structs.replace(model, id=id, created_at=NOW - timedelta(days=days))
+
+
+def test_a_model_comes_back_as_it_was_saved(model: Model, tmp_path: Path) -> None:
+    Models(tmp_path).save(model)
+    loaded = Models(tmp_path).load(model.id)
+    assert (loaded.id, loaded.created_at, loaded.facts) == (model.id, model.created_at, model.facts)
+    assert all(np.array_equal(loaded.arrays[name], model.arrays[name]) for name in model.arrays)
+    assert [path.name for path in tmp_path.iterdir()] == [f"{model.id}.npz"]
+
+
+def test_a_model_file_holds_no_code(model: Model, tmp_path: Path) -> None:
+    path = Models(tmp_path).save(model)
+    with zipfile.ZipFile(path) as archive:
+        for name in archive.namelist():
+            np.lib.format.read_array(archive.open(name), allow_pickle=False)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.001, 0.3, 0.9, 0.999])
+def test_a_file_cut_short_is_named_with_the_remedy(model: Model, tmp_path: Path, share: float) -> None:
+    path = Models(tmp_path).save(model)
+    content = path.read_bytes()
+    path.write_bytes(content[: int(len(content) * share)])
+    with pytest.raises(BadData, match=f"{path.name}.*switchboard train.*switchboard rollback"):
+        Models(tmp_path).load(model.id)
+
+
+@pytest.mark.parametrize("place", [0.01, 0.2, 0.5, 0.7, 0.95])
+def test_one_altered_byte_is_noticed(model: Model, tmp_path: Path, place: float) -> None:
+    path = Models(tmp_path).save(model)
+    content = bytearray(path.read_bytes())
+    content[int(len(content) * place)] ^= 0x10
+    path.write_bytes(bytes(content))
+    with pytest.raises(BadData, match=path.name):
+        Models(tmp_path).load(model.id)
+
+
+def test_another_models_content_under_this_name_is_noticed(model: Model, tmp_path: Path) -> None:
+    path = Models(tmp_path).save(model)
+    path.rename(tmp_path / "0123456789abcdef.npz")
+    with pytest.raises(BadData, match="its content is not what its name says"):
+        Models(tmp_path).load("0123456789abcdef")
+
+
+@pytest.mark.parametrize("content", [b"", b"no archive", b"PK\x03\x04 nonsense", b"\x93NUMPY\x01\x00"])
+def test_a_file_that_is_something_else_is_named(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "abc.npz").write_bytes(content)
+    with pytest.raises(BadData, match=r"abc\.npz"):
+        Models(tmp_path).load("abc")
+    assert Models(tmp_path).summaries()[0].damaged
+
+
+@pytest.mark.parametrize("id", ["nope", "../../etc/passwd", "", "a b"])
+def test_a_model_that_is_not_there_is_unknown(tmp_path: Path, id: str) -> None:
+    with pytest.raises(Unknown, match="switchboard models"):
+        Models(tmp_path).load(id)
+
+
+def test_models_are_listed_newest_first_and_damaged_ones_last(model: Model, tmp_path: Path) -> None:
+    models = Models(tmp_path)
+    for days, id in ((2, "old"), (0, "new"), (1, "middle")):
+        models.save(older(model, days, id))
+    (tmp_path / "broken.npz").write_bytes(b"x")
+    assert [one.id for one in models.summaries()] == ["new", "middle", "old", "broken"]
+    first = models.summaries()[0]
+    assert (first.intents, first.examples, first.engine) == (5, 42, "embedded")
+    assert first.scores["accuracy"] > 0
+    assert models.latest() == "new"
+
+
+def test_a_folder_that_is_not_there_has_no_models(tmp_path: Path) -> None:
+    models = Models(tmp_path / "later")
+    assert (models.summaries(), models.latest(), models.prune(3)) == ([], "", [])
+
+
+def test_pruning_keeps_the_newest_and_never_takes_a_protected_one(model: Model, tmp_path: Path) -> None:
+    models = Models(tmp_path)
+    for days in range(5):
+        models.save(older(model, days, f"m{days}"))
+    assert models.prune(2, protect={"m4"}) == ["m2", "m3"]
+    assert [one.id for one in models.summaries()] == ["m0", "m1", "m4"]
+
+
+def test_a_failed_save_leaves_nothing_behind(
+    model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(np, "savez", full)
+    with pytest.raises(OSError, match="No space"):
+        Models(tmp_path).save(model)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_cross_validation_is_in_the_model(model: Model) -> None:
+    rows = list(out_of_fold(model))
+    assert len(rows) == model.facts.examples
+    assert rows[0].text == "Wo ist mein Paket?"
+    assert {row.expected for row in rows} == set(model.facts.intents)
+    assert all(0 <= row.confidence <= 1 and 0 <= row.out_of_scope <= 1 for row in rows)
+    right = sum(row.expected == row.predicted for row in rows) / len(rows)
+    assert right == pytest.approx(model.facts.scores["accuracy"], abs=1e-4)

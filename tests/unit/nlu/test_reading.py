@@ -1,0 +1,173 @@
+"""Rasa NLU YAML as people write it, and what they are told when it is something else."""
+
+from pathlib import Path
+
+import pytest
+
+from bot.domain.errors import BadData
+from nlu.reading import TrainingData, read, read_training
+
+HEAD = 'version: "3.1"\nnlu:\n'
+
+
+def write(folder: Path, text: str, name: str = "nlu.yml") -> Path:
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def data_of(folder: Path, text: str) -> TrainingData:
+    return read([write(folder, HEAD + text)])
+
+
+def complaint(folder: Path, text: str) -> str:
+    with pytest.raises(BadData) as caught:
+        read_training([write(folder, text)])
+    return str(caught.value)
+
+
+def test_examples_come_from_a_block_of_lines(tmp_path: Path) -> None:
+    data = data_of(tmp_path, "- intent: greet\n  examples: |\n    - hallo\n    - guten Tag\n")
+    assert [(one.text, one.intent, one.line) for one in data.examples] == [
+        ("hallo", "greet", 5),
+        ("guten Tag", "greet", 6),
+    ]
+
+
+def test_examples_come_from_a_list_with_their_own_urgency(tmp_path: Path) -> None:
+    text = (
+        "- intent: lost\n  metadata: {urgency: high}\n  examples:\n"
+        "  - text: |\n      - card stolen\n    metadata: {urgency: critical}\n  - text: card lost\n"
+    )
+    data = data_of(tmp_path, text)
+    assert data.urgency == {"lost": "high"}
+    assert [(one.text, one.urgency) for one in data.examples] == [
+        ("card stolen", "critical"),
+        ("card lost", ""),
+    ]
+
+
+@pytest.mark.parametrize("name", ["yes", "no", "on", "1", "1.0", "null", "2026-01-01"])
+def test_an_intent_is_a_string_whatever_it_is_called(tmp_path: Path, name: str) -> None:
+    assert data_of(tmp_path, f"- intent: {name}\n  examples: |\n    - ja\n").intents == (name,)
+
+
+def test_retrieval_intents_keep_their_full_name(tmp_path: Path) -> None:
+    assert data_of(tmp_path, "- intent: faq/hours\n  examples: |\n    - when open\n").intents == (
+        "faq/hours",
+    )
+
+
+def test_entity_marks_are_taken_out_and_kept_beside(tmp_path: Path) -> None:
+    text = (
+        "- intent: fly\n  examples: |\n    - from [Berlin](city) to "
+        '[NYC]{"entity": "city", "role": "to", "value": "New York"} [ok]\n'
+    )
+    data = data_of(tmp_path, text)
+    example = data.examples[0]
+    assert example.text == "from Berlin to NYC [ok]"
+    assert [(one.value, one.role, example.text[one.start : one.end]) for one in example.entities] == [
+        ("Berlin", "", "Berlin"),
+        ("New York", "to", "NYC"),
+    ]
+    assert data.synonyms == {"nyc": "New York"}
+
+
+def test_synonyms_regexes_and_lookups_are_read(tmp_path: Path) -> None:
+    data = data_of(
+        tmp_path,
+        "- intent: a\n  examples: |\n    - x\n- synonym: credit card\n  examples: |\n    - Visa\n"
+        "- regex: zip\n  examples: |\n    - \\d{5}\n- lookup: city\n  examples:\n  - Bonn\n  - Ulm\n",
+    )
+    assert data.synonyms == {"visa": "credit card"}
+    assert data.regexes == (("zip", r"\d{5}"),)
+    assert data.lookups == {"city": ("Bonn", "Ulm")}
+
+
+def test_a_folder_is_read_without_its_tests_and_its_neighbours(tmp_path: Path) -> None:
+    write(tmp_path, HEAD + "- intent: b\n  examples: |\n    - two\n", "de/b.yaml")
+    write(tmp_path, HEAD + "- intent: a\n  examples: |\n    - one\n", "a.yml")
+    write(tmp_path, HEAD + "- intent: held_out\n  examples: |\n    - three\n", "tests/test.yml")
+    write(tmp_path, "answers: {}\nsentences: {}\n", "answers.yml")
+    write(tmp_path, 'version: "3.1"\nintents: [a]\nresponses: {}\n', "domain.yml")
+    (tmp_path / "notes.txt").write_text("no data")
+    assert read([tmp_path]).intents == ("a", "b")
+
+
+def test_a_folder_of_tests_that_is_named_is_read(tmp_path: Path) -> None:
+    write(tmp_path, HEAD + "- intent: a\n  examples: |\n    - one\n", "tests/test.yml")
+    assert read([tmp_path / "tests"]).intents == ("a",)
+
+
+def test_an_intent_may_be_spread_over_files(tmp_path: Path) -> None:
+    for name, text in (("a.yml", "one"), ("b.yml", "two")):
+        write(
+            tmp_path, HEAD + f"- intent: a\n  metadata: {{urgency: low}}\n  examples: |\n    - {text}\n", name
+        )
+    assert [one.text for one in read([tmp_path]).examples] == ["one", "two"]
+
+
+def test_doubtful_examples_are_warned_of_by_name(tmp_path: Path) -> None:
+    text = (
+        "- intent: a\n  examples: |\n    - same text\n    - same text\n    no dash\n"
+        "- intent: b\n  examples: |\n    - Same  text\n- intent: c\n"
+    )
+    path = write(tmp_path, HEAD + text)
+    warnings = "\n".join(read([path]).warnings)
+    assert f'{path}:6: "same text" is in `a` twice' in warnings
+    assert f'{path}:7: "no dash" is not read' in warnings
+    assert f'"Same  text" is in `b` and in `a` ({path}:5)' in warnings
+    assert "`b` has 1 example; it needs 5" in warnings
+    assert "`c` has no examples" in warnings
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        ("", ":1: this is not Rasa NLU training data"),
+        ("just words", ":1: this is not Rasa NLU training data"),
+        ("pipeline: []\n", "this is not Rasa NLU training data"),
+        ("nlu: hello", ":1: `nlu:` must hold a list"),
+        ("nlu:\n- intent\n", ":2: expected `key: value`"),
+        ("nlu:\n- story: x\n", ":2: an entry of `nlu:` is one of intent, synonym, regex, lookup, not story"),
+        ("nlu:\n- intent: [a, b]\n", ":2: `intent` must be a text"),
+        ("nlu:\n- intent: ''\n  examples: |\n    - a\n", ":2: `intent:` has no name"),
+        ("nlu:\n- intent: a\n  examples: {x: y}\n", ":3: `examples:` of `a` must be a block"),
+        ("nlu:\n- intent: a\n  examples:\n  - words: x\n", ":4: an example in a list needs `text:`"),
+        ("nlu:\n- intent: a\n  intent: b\n", ":3: `intent:` is here twice"),
+        ("nlu:\n- intent: a\n  metadata: {urgency: panic}\n", ":3: urgency `panic` is not one of low"),
+        ("nlu:\n- regex: a\n  examples: |\n    - (\n", ":4: `(` is not a regular expression"),
+        ("nlu:\n- intent: a\n  examples: |\n    - b\n   bad: indent\n", "the YAML is broken"),
+        ("nlu:\n\t- intent: a\n", ":2: the YAML is broken"),
+        ("nlu: []\n", "there are no training examples"),
+        ("nlu:\n- intent: a\n  examples: |\n    - b\n", "the only intent is `a`"),
+    ],
+)
+def test_what_is_wrong_is_said_with_file_and_line(tmp_path: Path, text: str, part: str) -> None:
+    said = complaint(tmp_path, text)
+    assert part in said
+    assert str(tmp_path / "nlu.yml") in said
+
+
+def test_a_file_that_is_not_utf8_is_named_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "nlu.yml"
+    path.write_bytes(HEAD.encode() + "- intent: größe\n".encode("latin-1"))
+    with pytest.raises(BadData, match=r"nlu\.yml:3: this is not UTF-8"):
+        read([path])
+
+
+def test_a_byte_order_mark_is_no_part_of_the_data(tmp_path: Path) -> None:
+    path = tmp_path / "nlu.yml"
+    path.write_text(HEAD + "- intent: a\n  examples: |\n    - b\n", encoding="utf-8-sig")
+    assert read([path]).intents == ("a",)
+
+
+def test_a_path_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(BadData, match="there is no such file or folder"):
+        read([tmp_path / "nowhere"])
+
+
+def test_an_empty_folder_has_no_examples(tmp_path: Path) -> None:
+    with pytest.raises(BadData, match="there are no training examples"):
+        read([tmp_path])
