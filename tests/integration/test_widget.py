@@ -215,6 +215,26 @@ async def test_nothing_moves_under_somebody_who_reads(widget: Widget) -> None:
     await expect(jump).to_be_hidden()
 
 
+GROWS_BEFORE_ITS_SCROLLING_IS_TOLD = """log => {
+  const tall = document.createElement("div");
+  tall.style.cssText = "flex: none; height: 300px";
+  log.append(tall);
+  log.dispatchEvent(new Event("scroll"));
+}"""
+
+
+async def test_who_reads_the_end_follows_however_fast_it_grows(widget: Widget) -> None:
+    await widget.say("eins")
+    await widget.is_taken_in("eins")
+    for number in range(10):
+        await widget.answer(f"Antwort {number}")
+    await expect(widget.line("Antwort 9")).to_be_in_viewport()
+    await widget.log.evaluate(GROWS_BEFORE_ITS_SCROLLING_IS_TOLD)
+    await widget.answer("etwas Neues")
+    await expect(widget.line("etwas Neues")).to_be_in_viewport()
+    await expect(widget.root.get_by_role("button", name="Neue Nachrichten")).to_be_hidden()
+
+
 async def test_only_the_last_question_can_be_answered_and_only_once(widget: Widget) -> None:
     await widget.say("Rückgabe")
     await widget.is_taken_in("Rückgabe")

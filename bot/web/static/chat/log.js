@@ -11,6 +11,7 @@ class Log {
     this.act = act;
     this.lines = new Map(); // by client id, else by the message's id
     this.stick = true;
+    this.top = 0;
     this.intro = make("div", { className: "intro" });
     this.list = make("ol", { className: "lines" });
     this.dots = make("div", { className: "typing", hidden: true }, make("i"), make("i"), make("i"));
@@ -284,9 +285,12 @@ class Log {
     return at.toLocaleDateString(this.t.locale, { weekday: "long", day: "numeric", month: "long" });
   }
 
+  /** Only who goes up stops following; an event of our own scrolling may come when more has grown below. */
   scrolled() {
     const { scrollHeight, scrollTop, clientHeight } = this.element;
-    this.stick = scrollHeight - scrollTop - clientHeight < NEAR_END;
+    if (scrollHeight - scrollTop - clientHeight < NEAR_END) this.stick = true;
+    else if (scrollTop < this.top) this.stick = false;
+    this.top = scrollTop;
     if (this.stick) this.jump.hidden = true;
   }
 
