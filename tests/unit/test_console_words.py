@@ -20,8 +20,12 @@ from bot.web.console.casepage import OUTCOMES
 from bot.web.console.language import Words, choose
 from bot.web.console.listing import TABS
 from bot.web.console.pages import FOR_SCRIPT
+from bot.web.console.reasons import urgency_reason
 from bot.web.console.texts import LANGUAGES, TEXTS
+from bot.web.console.timeline import Vocabulary
 from bot.web.console.visits import Rank
+from nlu.signals import SIGNALS
+from nlu.urgency import signals
 
 SOURCES = Path(TEMPLATES).parent
 KEY = re.compile(r"""['"]([a-z_]+(?:\.[a-z0-9_]*)+)['"]""")
@@ -89,6 +93,39 @@ def test_the_script_is_given_the_texts_it_asks_for() -> None:
     counted = {f"{key}.{form}" for key in COUNTED for form in ("one", "other")}
     assert asked
     assert asked | counted <= set(FOR_SCRIPT)
+
+
+def known(words: Words) -> Vocabulary:
+    labels = {"safety_issue": {"de": "Sicherheitsproblem", "en": "Safety problem"}}
+    return Vocabulary(words=words, labels=labels, departments={})
+
+
+def test_every_sign_of_urgency_has_its_word() -> None:
+    names = [
+        *(signal.name for signal in SIGNALS),
+        *(found.signal.name for found in signals("AAA BBB CCC DDD!!!")),
+    ]
+    assert len(names) > len(SIGNALS)
+    assert [name for name in names if f"signal.{name.replace(' ', '_')}" not in TEXTS] == []
+
+
+@pytest.mark.parametrize(
+    ("reason", "german"),
+    [
+        ('danger: "hat geraucht"', "Gefahr: „hat geraucht“"),
+        ("exclamation marks", "Ausrufezeichen"),
+        ("about: safety issue", "Anliegen: Sicherheitsproblem"),
+        ("3 unanswered messages before", "3 Nachrichten ohne Antwort davor"),
+        ("waiting for 26 h", "wartet seit 26 Std."),
+        ("public post", "öffentlich geschrieben"),
+        ("public post, 12,000 followers", "öffentlich, 12.000 folgen"),
+        ("set by Ada", "gesetzt von Ada"),
+        ("Grund eines anderen", "Grund eines anderen"),
+        ('danger: "a {brace} and\nmore"', "Gefahr: „a {brace} and\nmore“"),
+    ],
+)
+def test_a_reason_is_told_in_the_viewers_language(reason: str, german: str) -> None:
+    assert urgency_reason(reason, known(GERMAN)) == german
 
 
 @pytest.mark.parametrize(

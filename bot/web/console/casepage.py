@@ -16,6 +16,7 @@ from bot.domain.ports import Act, Query, User
 from bot.domain.understanding import Level
 from bot.web.console.lists import vocabulary
 from bot.web.console.pages import render
+from bot.web.console.reasons import urgency_reason
 from bot.web.console.timeline import SHOWN_ITEMS, Vocabulary, timeline, with_days
 from bot.web.console.visits import VISIT, Visit, the_web
 
@@ -65,6 +66,7 @@ async def case_page(
         "speaking": speaking(case, visit),
         "action_id": context.new_id(),
         "detail": known.detail(case.handoff) if case.handoff else "",
+        "reasons": [urgency_reason(reason, known) for reason in case.urgency.reasons],
         "earlier_owners": [name for name in case.owners if not case.owner or name != case.owner.name],
         **_choices(case, known, context.departments, context.labels),
     }

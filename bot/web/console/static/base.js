@@ -212,6 +212,7 @@ const Switchboard = (() => {
   }
   // A shared computer keeps no drafts after its user has left.
   document.querySelector("form[action$='/logout']")?.addEventListener("submit", () => {
+    Switchboard.leaving = true;
     for (const name of Object.keys(localStorage)) {
       if (name.startsWith("switchboard:")) localStorage.removeItem(name);
     }
@@ -220,5 +221,5 @@ const Switchboard = (() => {
   times();
   setInterval(times, 15000);
 
-  return { announce, bar, calmly, closeMenus, count, morph, readAgain, root, shortcuts, signedOut, t, times };
+  return { announce, bar, calmly, closeMenus, count, leaving: false, morph, readAgain, root, shortcuts, signedOut, t, times };
 })();

@@ -29,6 +29,7 @@
   // ── The draft ──
 
   function keep() {
+    if (Switchboard.leaving) return;
     if (text.value) localStorage.setItem(draft, JSON.stringify({ text: text.value, mode: mode(), at: Date.now() }));
     else localStorage.removeItem(draft);
   }

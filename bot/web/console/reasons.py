@@ -1,0 +1,48 @@
+"""Why something is urgent, in the viewer's language: the engine gives its reasons in English, with quotes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from bot.web.console.texts import TEXTS
+from bot.web.console.timeline import Vocabulary
+
+Told = Callable[[re.Match[str], Vocabulary], str]
+
+
+def urgency_reason(reason: str, known: Vocabulary) -> str:
+    """A reason nobody has a word for is shown as it is."""
+    for pattern, told in PATTERNS:
+        if match := pattern.fullmatch(reason):
+            return told(match, known)
+    return reason
+
+
+def _signal(match: re.Match[str], known: Vocabulary) -> str:
+    key = f"signal.{match['name'].replace(' ', '_')}"
+    if key not in TEXTS:
+        return match[0]
+    name = known.words(key)
+    return known.words("signal.quoted", name=name, words=match["words"]) if match["words"] else name
+
+
+PATTERNS: tuple[tuple[re.Pattern[str], Told], ...] = (
+    (
+        re.compile(r"about: (.+)"),
+        lambda match, known: known.words("signal.about", intent=known.intent(match[1].replace(" ", "_"))),
+    ),
+    (
+        re.compile(r"(\d+) unanswered messages? before"),
+        lambda match, known: known.words("signal.unanswered", n=match[1]),
+    ),
+    (re.compile(r"waiting for (\d+) h"), lambda match, known: known.words("signal.waiting_for", n=match[1])),
+    (
+        re.compile(r"public post, ([\d,]+) followers"),
+        lambda match, known: known.words(
+            "signal.followers", n=known.words.number(int(match[1].replace(",", "")))
+        ),
+    ),
+    (re.compile(r"set by (.+)"), lambda match, known: known.words("signal.set_by", name=match[1])),
+    (re.compile(r'(?P<name>[a-z ]+)(?:: "(?P<words>.*)")?', re.DOTALL), _signal),
+)
