@@ -191,7 +191,7 @@ const Switchboard = (() => {
 
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape" && !document.querySelector("dialog[open]")) escape();
-    const types = event.target.closest("input:not([type=radio], [type=checkbox]), textarea, select, dialog");
+    const types = event.target.closest("input:not([type=radio], [type=checkbox]), textarea, select, dialog[open]");
     if (types || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
     const act = shortcuts[event.key];
     if (!act) return;
