@@ -14,10 +14,11 @@ from msgspec.structs import replace
 from bot import metrics
 from bot.domain.cases import Case
 from bot.domain.errors import StoreUnavailable
-from bot.domain.messages import Event, EventState, MessageState
+from bot.domain.messages import Event, EventState, Fetch, MessageState
 from bot.domain.outbox import WAITING, OutboxRow
 from bot.domain.ports import Changes, Clock, Delete, Held, Query, Queue, Session, Store, Update, Work
 from bot.services.answering import Answering
+from bot.services.fetching import Fetching
 from bot.services.sending import Sending
 from handoff.takeover import Takeover
 
@@ -51,10 +52,12 @@ class Worker:
         queue: Queue,
         answering: Answering,
         sending: Sending,
+        fetching: Fetching,
         takeover: Takeover,
         clock: Clock,
         lanes: int = 32,
         sends: int = 128,
+        fetches: int = 4,  # a file is held in memory while it is copied
     ) -> None:
         self._store = store
         self._queue = queue
@@ -63,6 +66,7 @@ class Worker:
         self._work: tuple[tuple[Work, Handle, int], ...] = (
             (Work.LANE, answering.work, lanes),
             (Work.SEND, sending.work, sends),
+            (Work.FETCH, fetching.work, fetches),
         )
         self._loops: list[asyncio.Task[None]] = []
         self._hands: set[asyncio.Task[None]] = set()
@@ -143,6 +147,9 @@ class Worker:
         for state in (*WAITING, MessageState.SENDING):
             for row in await self._store.find(_old(OutboxRow, state, "not_before", before)):
                 await self._queue.wake(Work.SEND, row.order_key, urgent=row.urgent)
+        waiting = Query(kind=Fetch, until={"not_before": before}, order="not_before", limit=SWEEP)
+        for fetch in await self._store.find(waiting):
+            await self._queue.wake(Work.FETCH, fetch.id)
         await self._measure()
 
     async def _measure(self) -> None:

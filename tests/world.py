@@ -12,16 +12,18 @@ from typing import Any
 from bot.domain.cases import Case
 from bot.domain.decisions import Policy
 from bot.domain.journal import Did, Entry
-from bot.domain.messages import Event, Inbound, Message
+from bot.domain.messages import Event, Fetch, Inbound, Message
 from bot.domain.outbox import OutboxRow
 from bot.domain.ports import Act, AgentAction, NewId, Query, Store
 from bot.domain.understanding import Understanding
 from bot.queues.memory import MemoryBroadcast, MemoryQueue
 from bot.services.answering import Answering
+from bot.services.fetching import Fetching
 from bot.services.ledger import Ledger
 from bot.services.receiving import Receiving
 from bot.services.reporting import Reporting
 from bot.services.sending import Later, Sending
+from bot.stores.files import LocalFiles
 from bot.stores.sqlite import SqliteStore
 from bot.worker import Worker
 from handoff.policy import HandoffRules
@@ -46,7 +48,13 @@ KNOWN = {
 
 class World:
     def __init__(
-        self, store: Store, channel: FakeChannel, policy_: Policy, rules_: HandoffRules, new_id: NewId
+        self,
+        store: Store,
+        channel: FakeChannel,
+        policy_: Policy,
+        rules_: HandoffRules,
+        new_id: NewId,
+        folder: Path,
     ) -> None:
         self.clock, self.new_id = Ticking(NOON), new_id
         self.store, self.channel, self.engine = store, channel, FakeEngine(KNOWN)
@@ -68,6 +76,15 @@ class World:
         self.receiving = Receiving(store, self.commit, self.clock, self.new_id, b"secret")
         self.answering = self.make_answering()
         self.sending = self.make_sending()
+        self.files = LocalFiles(folder / "files")
+        self.fetching = Fetching(
+            store=store,
+            commit=self.commit,
+            connectors=self.connectors,
+            files=self.files,
+            clock=self.clock,
+            chance=lambda: 1.0,
+        )
 
     def make_answering(self) -> Answering:
         return Answering(
@@ -103,6 +120,7 @@ class World:
             queue=self.queue,
             answering=self.answering,
             sending=self.sending,
+            fetching=self.fetching,
             takeover=self.takeover,
             clock=self.clock,
         )
@@ -122,6 +140,11 @@ class World:
         rows = await self.rows()
         later = [await self.sending.work(key) for key in dict.fromkeys(row.order_key for row in rows)]
         return next((one for one in later if one), None)
+
+    async def fetch(self) -> None:
+        """Work on every message whose files are away, once."""
+        for fetch in await self.store.find(Query(kind=Fetch, limit=1000)):
+            await self.fetching.work(fetch.id)
 
     async def hear(self, *events: Inbound) -> None:
         await self.receive(*events)
@@ -170,7 +193,7 @@ async def world(
 ) -> AsyncIterator[World]:
     store = SqliteStore(folder / "test.db")
     made = World(
-        store, channel or FakeChannel(), policy_ or policy(), rules_ or rules(), ids or numbered_ids()
+        store, channel or FakeChannel(), policy_ or policy(), rules_ or rules(), ids or numbered_ids(), folder
     )
     try:
         yield made

@@ -12,6 +12,7 @@ from pathlib import Path
 import aiohttp
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from bot.bootstrap.content import Live, read_content
 from bot.config import ConfigError, Settings, convert
@@ -22,6 +23,7 @@ from bot.domain.ports import Broadcast, Changes, Conflict, Connector, Files, Ins
 from bot.lookups import HttpLookups, LookupConfig
 from bot.queues.memory import MemoryBroadcast, MemoryQueue
 from bot.services.answering import Answering
+from bot.services.fetching import Fetching
 from bot.services.ledger import CASES, Ledger
 from bot.services.receiving import Receiving
 from bot.services.reporting import Reporting
@@ -73,7 +75,10 @@ async def assembled(settings: Settings) -> AsyncIterator[Parts]:
     store = open_store(settings)
     queue, broadcast = MemoryQueue(), MemoryBroadcast()
     try:
-        async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
+        # How much happens at once is bounded by whoever asks (lanes, sends), so a slow platform holds up nobody.
+        async with aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0), cookie_jar=aiohttp.DummyCookieJar()
+        ) as session:
             yield _parts(settings, live, secret, store, queue, broadcast, session)
     finally:
         await queue.close()
@@ -90,7 +95,13 @@ def _parts(
     session: aiohttp.ClientSession,
 ) -> Parts:
     commit = Ledger(store, queue, broadcast, now)
-    connectors = _connectors(settings, _deps(secret, commit, store, broadcast))
+    receiving = Receiving(store, commit, now, new_id, secret)
+    files = LocalFiles(Path(settings.files))
+    hosted = _deps(secret, commit, store, broadcast)
+    deps = replace(
+        hosted, http=session, files=files, receive=receiving.receive, public_url=settings.server.public_url
+    )
+    connectors = _connectors(settings, deps)
     reporting = Reporting(store, now, settings.channels)
     models = Models(Path(settings.nlu.models))
     tuning = Tuning(store, lambda wanted: Embedded(models.load(wanted)), now)
@@ -118,7 +129,13 @@ def _parts(
         stale=live.policy().stale,
     )
     worker = Worker(
-        store=store, queue=queue, answering=answering, sending=sending, takeover=takeover, clock=now
+        store=store,
+        queue=queue,
+        answering=answering,
+        sending=sending,
+        fetching=Fetching(store=store, commit=commit, connectors=connectors, files=files, clock=now),
+        takeover=takeover,
+        clock=now,
     )
     return Parts(
         settings=settings,
@@ -126,11 +143,11 @@ def _parts(
         store=store,
         queue=queue,
         broadcast=broadcast,
-        files=LocalFiles(Path(settings.files)),
+        files=files,
         models=models,
         tuning=tuning,
         connectors=connectors,
-        receiving=Receiving(store, commit, now, new_id, secret),
+        receiving=receiving,
         takeover=takeover,
         reporting=reporting,
         worker=worker,

@@ -21,6 +21,7 @@ PERSON = "person"  # the intent, and the choice on a button
 NONE = "none"
 OUT_OF_SCOPE = "out_of_scope"
 AFFIRM = "affirm"
+GREETING = "greeting"  # who opens a chat is answered as if they had said hello
 ASK_TWICE = 2
 CHOICES = 2
 LIKELY = 2 / 3  # of the usual threshold, once the choice is between two

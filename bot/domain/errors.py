@@ -40,6 +40,14 @@ class RecipientUnreachable(SendRejected):
     """The customer blocked the account or is gone: stop sending to this identity."""
 
 
+class ChatMoved(SendRejected):
+    """The conversation goes by another id now: send it there."""
+
+    def __init__(self, reason: str, chat: str) -> None:
+        super().__init__(reason)
+        self.chat = chat
+
+
 class WindowClosed(SendRejected):
     """The platform's reply window is over: use a template or another channel."""
 

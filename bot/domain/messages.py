@@ -19,9 +19,10 @@ class EventKind(StrEnum):
     REACTION = "reaction"  # an emoji on a message (`refers_to`, `text`)
     DELIVERED = "delivered"  # our message (`refers_to`) reached the device
     READ = "read"  # our message (`refers_to`) and all before it were read
-    STARTED = "started"  # the chat was opened, `text` holds a payload
+    STARTED = "started"  # the chat was opened, `text` holds a payload (or what was typed to open it)
     BLOCKED = "blocked"  # the customer does not want to hear from us any more
     UNBLOCKED = "unblocked"
+    MOVED = "moved"  # the conversation goes by another id now: `refers_to`
     UNKNOWN = "unknown"  # stored, counted, nothing else
 
 
@@ -46,6 +47,7 @@ class Attachment(Struct, frozen=True, kw_only=True):
     size: int = 0  # bytes
     file: str = ""
     remote: str = ""  # the platform's own handle, until a worker has fetched the file
+    missing: str = ""  # why there is no file, in words for people
     data: dict[str, Any] = field(default_factory=dict)  # latitude, longitude, phone…
 
 
@@ -86,6 +88,7 @@ class Inbound(Struct, frozen=True, kw_only=True):
     attachments: tuple[Attachment, ...] = ()
     press: Press | None = None
     refers_to: str = ""  # the platform's id of the message this is about (or ours, for the web chat)
+    group: str = ""  # messages that the platform shows as one (an album) have this in common
     sent_at: datetime | None = None  # the platform's clock
     language: str = ""  # a hint of the platform, never a fact
     raw: Raw = Raw(b"{}")  # the platform's payload as it came
@@ -127,6 +130,15 @@ class Event(Struct, frozen=True, kw_only=True):
 
     def __repr__(self) -> str:
         return f"<Event {self.id} {self.channel} {self.state}>"
+
+
+class Fetch(Struct, frozen=True, kw_only=True):
+    """A message's files are still at the platform: a worker fetches them, however often that takes."""
+
+    id: str  # the message's
+    attempts: int = 0
+    not_before: datetime
+    version: int = 0
 
 
 class Direction(StrEnum):

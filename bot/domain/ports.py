@@ -133,6 +133,7 @@ class Commit(Protocol):
 class Work(StrEnum):
     LANE = "lane"  # a customer's events
     SEND = "send"  # an order key of the outbox
+    FETCH = "fetch"  # a message whose files are still at the platform
 
 
 class Held(Struct, frozen=True, kw_only=True):
@@ -253,7 +254,32 @@ class ShowsTyping(Protocol):
 class Fetches(Protocol):
     """A channel whose files have to be fetched from the platform."""
 
-    async def fetch(self, attachment: Attachment) -> bytes: ...
+    async def fetch(self, attachment: Attachment) -> bytes:
+        """Raises `SendDeferred` when it is worth another try, and any other `SendError` when it is not."""
+
+
+@runtime_checkable
+class Acknowledges(Protocol):
+    """A platform that wants to hear that a press arrived, or its button goes on spinning."""
+
+    async def acknowledge(self, press: Inbound) -> None:
+        """Raises a `SendError`; nobody comes back to it, it is a courtesy."""
+
+
+@runtime_checkable
+class Edits(Protocol):
+    """A platform on which what was sent can be put in other words."""
+
+    async def edit(self, receipts: tuple[str, ...], message: Message) -> None:
+        """`receipts` are the platform's ids of what `message` was sent as. Raises a `SendError`."""
+
+
+@runtime_checkable
+class Deletes(Protocol):
+    """A platform on which what was sent can be taken back."""
+
+    async def delete(self, receipts: tuple[str, ...]) -> None:
+        """Raises a `SendError`."""
 
 
 class Finding(Struct, frozen=True, kw_only=True):

@@ -7,7 +7,7 @@ from msgspec import Struct
 from bot.domain.cases import Case
 from bot.domain.customers import Customer, Identity
 from bot.domain.journal import Entry
-from bot.domain.messages import Event, FeedEntry, Message
+from bot.domain.messages import Event, FeedEntry, Fetch, Message
 from bot.domain.outbox import OutboxRow, Posted
 from bot.domain.ports import ActionDone, Label, Session, Setting, User
 
@@ -45,6 +45,7 @@ COLLECTIONS: dict[type[Struct], Collection] = {
         fields=("case", "customer", "seq", "external_id"),
         indexes=(("case", "seq"), ("customer", "seq"), ("customer", "external_id")),
     ),
+    Fetch: Collection(name="fetches", fields=("not_before",), indexes=(("not_before",),)),
     Case: Collection(
         name="cases",
         fields=(

@@ -13,7 +13,7 @@ from bot import metrics
 from bot.domain import cases, drafts
 from bot.domain.cases import Case, CaseState, Reason
 from bot.domain.customers import Customer, Identity
-from bot.domain.decisions import Decision, LookupCall, LookupResult, Policy, Turn, decide, opening
+from bot.domain.decisions import GREETING, Decision, LookupCall, LookupResult, Policy, Turn, decide, opening
 from bot.domain.errors import EngineUnavailable, LookupFailed, StoreUnavailable, TemplateFailed
 from bot.domain.journal import Did, Entry
 from bot.domain.messages import (
@@ -25,6 +25,8 @@ from bot.domain.messages import (
     EventKind,
     EventState,
     FeedKind,
+    Fetch,
+    Inbound,
     Message,
     MessageState,
 )
@@ -39,13 +41,14 @@ from bot.domain.ports import (
     Lookups,
     NewId,
     Query,
-    ShowsTyping,
     Store,
     Understander,
     Update,
     Write,
 )
 from bot.domain.understanding import UNDERSTOOD_CHARACTERS, Context, Intent, Understanding
+from bot.services.courtesies import Courtesies
+from bot.services.fetching import remembered
 from handoff.assignment import department_for
 from handoff.policy import HandoffRules, lease
 from handoff.takeover import Usual, hand_over
@@ -61,7 +64,8 @@ NOTHING = Understanding(text="", intent=Intent(name="", confidence=0.0))
 PRESENCE = {EventKind.BLOCKED: False, EventKind.UNBLOCKED: True}
 RECEIPTS = {EventKind.DELIVERED: MessageState.DELIVERED, EventKind.READ: MessageState.READ}
 ARRIVED = (MessageState.SENT, MessageState.DELIVERED, MessageState.READ)
-TALK = (EventKind.MESSAGE, EventKind.PRESS)
+TALK = (EventKind.MESSAGE, EventKind.PRESS, EventKind.STARTED)
+GREETED = Understanding(text="", intent=Intent(name=GREETING, confidence=1.0))
 
 
 class Later(Struct, frozen=True, kw_only=True):
@@ -99,6 +103,7 @@ class Answering:
         self._clock = clock
         self._new_id = new_id
         self._patience = patience
+        self._courtesies = Courtesies(connectors)
         self._kinds: dict[EventKind, Callable[[Event], Awaitable[list[Write]]]] = {
             EventKind.EDIT: self._edited,
             EventKind.DELETE: self._deleted,
@@ -106,6 +111,7 @@ class Answering:
             EventKind.READ: self._receipt,
             EventKind.BLOCKED: self._presence,
             EventKind.UNBLOCKED: self._presence,
+            EventKind.MOVED: self._moved,
         }
 
     @property
@@ -132,6 +138,7 @@ class Answering:
         """One broad catch: whatever goes wrong with an event, its lane goes on and a person sees it."""
         try:
             if batch[0].inbound.kind in TALK:
+                self._courtesies.acknowledge(batch[0].inbound)
                 return await self._turn(batch)
             return await self._fact(batch[0])
         except StoreUnavailable:
@@ -147,10 +154,13 @@ class Answering:
         for _ in range(TRIES):
             customer = await self._customer(batch[0])
             last = await self._last_case(customer.id)
-            turn, understood = await self._hear(batch, last, customer)
-            if later := self._wait_for_more(batch, turn, last):
-                return later
-            outcome = await self._commit(await self._decided(batch, customer, last, turn, understood))
+            bots = last is None or last.state is CaseState.BOT
+            async with self._courtesies.typing(batch[-1].inbound.address, wanted=bots):
+                turn, understood = await self._hear(batch, last, customer)
+                if later := self._wait_for_more(batch, turn, last):
+                    return later
+                changes = await self._decided(batch, customer, last, turn, understood)
+            outcome = await self._commit(changes)
             if isinstance(outcome, Applied):
                 metrics.PROCESSED.labels(batch[0].channel).inc(len(batch))
                 metrics.PROCESSING.observe((self._clock() - started).total_seconds())
@@ -161,13 +171,7 @@ class Answering:
     async def _customer(self, event: Event) -> Customer:
         """Resolved again when it is processed: the identity may have moved since the lane was fixed."""
         address = event.inbound.address
-        found = await self._store.find(
-            Query(
-                kind=Identity,
-                equals={"channel": address.channel, "account": address.account, "user": address.user},
-                limit=1,
-            )
-        )
+        found = await self._identities(address)
         customer = await self._store.get(Customer, found[0].customer if found else event.lane)
         if customer is None:
             raise LookupError("the event's customer is gone")
@@ -192,18 +196,23 @@ class Answering:
             repeats=len(batch) - 1,
             expects=expects,
         )
-        await self._show_typing(batch[-1].inbound.address, last)
-        understood = {event.id: await self._understand(event.inbound.text, context) for event in batch}
+        understood = {event.id: await self._heard(event.inbound, context) for event in batch}
         whole = await self._whole(batch, list(understood.values()), context)
         turn = Turn(
             question=self._new_id(),
             understanding=whole,
             address=batch[-1].inbound.address,
-            at=batch[0].received_at,
+            at=_said_at(batch[0]),
             press=batch[0].inbound.press,
-            readable=any(event.inbound.text.strip() for event in batch),
+            readable=any(_is_readable(event.inbound) for event in batch),
         )
         return turn, understood
+
+    async def _heard(self, inbound: Inbound, context: Context) -> Understanding:
+        """Who opens the chat is greeted; what the link they followed says is no question of theirs."""
+        if inbound.kind is EventKind.STARTED:
+            return replace(GREETED, language=context.language)
+        return await self._understand(inbound.text, context)
 
     async def _understand(self, text: str, context: Context) -> Understanding:
         if not text.strip():
@@ -240,14 +249,11 @@ class Answering:
             wants_person=any(part.wants_person for part in parts),
         )
 
-    async def _show_typing(self, address: Address, last: Case | None) -> None:
-        connector: object = self._connectors.get((address.channel, address.account))
-        if isinstance(connector, ShowsTyping) and (last is None or last.state is CaseState.BOT):
-            await connector.typing(address.chat)
-
     def _wait_for_more(self, batch: Sequence[Event], turn: Turn, last: Case | None) -> Later | None:
         """A "Hi" is often followed by the question: a greeting or half a sentence waits for a breath."""
         age = self._clock() - batch[-1].received_at
+        if batch[-1].inbound.group and age < self._patience:  # nothing marks the end of an album
+            return Later(delay=self._patience - age)
         if age >= self._patience or batch[-1].inbound.kind is not EventKind.MESSAGE or _has_person(last):
             return None
         policy = self._policy()
@@ -270,10 +276,10 @@ class Answering:
         now = self._clock()
         case, opened, again = await self._case_for(customer, last, turn, now)
         if case.state is CaseState.RESOLVED:  # "Danke!" after the end reopens nothing
-            return self._changes(batch, case, case, [], turn, understood, opened, now)
+            return await self._changes(batch, case, case, [], turn, understood, opened, now)
         decision = _goes_on(case, turn, now) if again else await self._decide(case, turn, now)
         after, writes = await self._carried_out(decision, case, turn, now)
-        return self._changes(batch, case, after, writes, turn, understood, opened, now)
+        return await self._changes(batch, case, after, writes, turn, understood, opened, now)
 
     async def _case_for(
         self, customer: Customer, last: Case | None, turn: Turn, now: datetime
@@ -373,7 +379,7 @@ class Answering:
             return case
         return replace(case, lease=lease(case, self._rules, now))
 
-    def _changes(
+    async def _changes(
         self,
         batch: Sequence[Event],
         before: Case,
@@ -387,12 +393,17 @@ class Answering:
         """Case, transcript, outbox, journal and the events' end, in one unit."""
         after = replace(after, due_at=cases.next_due(after, self._rules.idle), version=before.version)
         author = Author(kind=AuthorKind.CUSTOMER, id=after.customer, name=after.pseudonym)
-        lines = [drafts.taken_in(event, after, understood[event.id].intent.name, author) for event in batch]
+        lines = [
+            drafts.taken_in(event, after, understood[event.id].intent.name, author)
+            for event in _with_albums(batch)
+        ]
         all_writes: list[Write] = [
             Insert(record=replace(after, version=0)) if before.version < 0 else Update(record=after),
             *(Update(record=replace(event, state=EventState.DONE)) for event in batch),
             *lines,
             *self._seen(lines, after, now),
+            *self._to_fetch(lines),
+            *await self._back_again(batch[-1]),
             *opened,
             self._understood(after, turn.understanding, now),
             *writes,
@@ -416,6 +427,20 @@ class Answering:
             for message in messages
             if isinstance(message, Message)
         ]
+
+    def _to_fetch(self, lines: Sequence[Insert]) -> list[Write]:
+        """Files that are still at the platform are fetched beside the lane."""
+        messages = [line.record for line in lines if isinstance(line.record, Message)]
+        return [write for message in messages for write in self._remembered(message)]
+
+    def _remembered(self, message: Message) -> list[Write]:
+        address = message.address
+        return remembered(message, self._connectors.get((address.channel, address.account)))
+
+    async def _back_again(self, event: Event) -> list[Write]:
+        """Who writes can be written to, whatever a failed send made us believe."""
+        away = [one for one in await self._identities(event.inbound.address) if not one.reachable]
+        return [Update(record=replace(one, reachable=True)) for one in away]
 
     def _understood(self, case: Case, understood: Understanding, now: datetime) -> Write:
         facts: drafts.Attributes = {
@@ -484,7 +509,12 @@ class Answering:
         message = await self._about(event)
         if message is None:
             return []
-        return [Update(record=replace(message, text=event.inbound.text, edited_at=event.received_at))]
+        known = {one.remote: one for one in message.attachments if one.remote}
+        files = tuple(known.get(one.remote, one) for one in event.inbound.attachments)
+        text, at = event.inbound.text, event.received_at
+        edited = replace(message, text=text, attachments=files or message.attachments, edited_at=at)
+        fetched_already = await self._store.get(Fetch, message.id) is not None
+        return [Update(record=edited), *([] if fetched_already else self._remembered(edited))]
 
     async def _deleted(self, event: Event) -> list[Write]:
         message = await self._about(event)
@@ -493,13 +523,26 @@ class Answering:
         return [Update(record=replace(message, text="", attachments=(), deleted_at=event.received_at))]
 
     async def _presence(self, event: Event) -> list[Write]:
-        address = event.inbound.address
-        equals = {"channel": address.channel, "account": address.account, "user": address.user}
-        identities = await self._store.find(Query(kind=Identity, equals=equals, limit=1))
+        identities = await self._identities(event.inbound.address)
         reachable = PRESENCE[event.inbound.kind]
         kind = Did.UNBLOCKED if reachable else Did.BLOCKED
         changed: list[Write] = [Update(record=replace(one, reachable=reachable)) for one in identities]
-        return [*changed, self._plain(kind, event, "")]
+        last = await self._last_case(event.lane)
+        return [*changed, self._plain(kind, event, last.id if last else "")]
+
+    async def _moved(self, event: Event) -> list[Write]:
+        """The conversation goes on under another id: so does whatever is still to be said in it."""
+        chat, address = event.inbound.refers_to, event.inbound.address
+        identities = [one for one in await self._identities(address) if one.chat == address.chat]
+        last = await self._last_case(event.lane)
+        writes: list[Write] = [Update(record=replace(one, chat=chat)) for one in identities]
+        if last and last.address.chat == address.chat:
+            writes.append(Update(record=replace(last, address=replace(last.address, chat=chat))))
+        return writes
+
+    async def _identities(self, address: Address) -> list[Identity]:
+        equals = {"channel": address.channel, "account": address.account, "user": address.user}
+        return await self._store.find(Query(kind=Identity, equals=equals, limit=1))
 
     def _plain(self, kind: Did, event: Event, case: str) -> Write:
         now = self._clock()
@@ -548,7 +591,8 @@ class Answering:
         case = replace(case, due_at=cases.next_due(case, self._rules.idle), version=before.version)
         stored = Insert(record=replace(case, version=0)) if before.version < 0 else Update(record=case)
         line = drafts.taken_in(event, case, "", author)
-        parked = (stored, Update(record=event), line, *self._seen([line], case, now), *writes)
+        shown = (line, *self._seen([line], case, now), *self._to_fetch([line]))
+        parked = (stored, Update(record=event), *shown, *writes)
         if isinstance(await self._commit(Changes(writes=parked)), Applied):
             metrics.PARKED.labels(event.channel).inc()
 
@@ -565,6 +609,32 @@ def _together(events: Sequence[Event]) -> list[Event]:
             break
         batch.append(event)
     return batch
+
+
+def _with_albums(batch: Sequence[Event]) -> list[Event]:
+    """What the platform shows as one message is one line: the first of an album, with what the others brought."""
+    lines: list[Event] = []
+    for event in batch:
+        group = event.inbound.group
+        if lines and group and lines[-1].inbound.group == group:
+            lines[-1] = replace(lines[-1], inbound=_joined(lines[-1].inbound, event.inbound))
+        else:
+            lines.append(event)
+    return lines
+
+
+def _joined(first: Inbound, more: Inbound) -> Inbound:
+    text = "\n".join(filter(None, (first.text, more.text)))
+    return replace(first, text=text, attachments=(*first.attachments, *more.attachments))
+
+
+def _said_at(event: Event) -> datetime:
+    """By the platform's clock where it tells, since after an outage of ours it brings what is hours old."""
+    return min(event.inbound.sent_at or event.received_at, event.received_at)
+
+
+def _is_readable(inbound: Inbound) -> bool:
+    return bool(inbound.text.strip()) or inbound.kind is EventKind.STARTED
 
 
 def _moves_on(known: MessageState, new: MessageState) -> bool:

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from bot.domain.cases import Case
-from bot.domain.messages import Event, EventState, FeedEntry, Message
+from bot.domain.messages import Event, EventState, FeedEntry, Fetch, Message
 from bot.domain.outbox import WAITING, OutboxRow
 from bot.domain.ports import Applied, Broadcast, Changes, Clock, Insert, Outcome, Queue, Store, Update, Work
 
@@ -39,6 +39,9 @@ class Ledger:
             if row.state in WAITING:
                 delay = max(row.not_before - self._clock(), timedelta())
                 await self._queue.wake(Work.SEND, key, urgent=row.urgent, delay=delay)
+        for fetch in (record for record in records if isinstance(record, Fetch)):
+            delay = max(fetch.not_before - self._clock(), timedelta())
+            await self._queue.wake(Work.FETCH, fetch.id, delay=delay)
         for where in {record.topic for record in records if isinstance(record, FeedEntry)}:
             await self._broadcast.publish(where, b"{}")
         for case in {key for record in records if (key := _case_of(record))}:

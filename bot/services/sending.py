@@ -17,6 +17,7 @@ from bot.domain import drafts
 from bot.domain.cases import Case, CaseState, Reason
 from bot.domain.customers import Identity
 from bot.domain.errors import (
+    ChatMoved,
     Misconfigured,
     RecipientUnreachable,
     SendDeferred,
@@ -145,26 +146,32 @@ class Sending:
                 row = replace(row, parts_sent=row.parts_sent + 1, receipts=tuple(receipts))
                 if len(payloads) > row.parts_sent:  # the last part is recorded with the end
                     row = await self._kept(row)
-        except SendDeferred as error:
-            return await self._deferred(row, error)
-        except SendInDoubt:
-            return await self._resolve_doubt(row)
-        except SendError as error:
-            await self._failed(row, error.reason, error)
-        except Unknown as error:
-            await self._failed(row, str(error), None)
         except StoreUnavailable:
             raise  # the row stays `sending`: whoever takes it next asks whether it arrived
+        except (SendError, Unknown) as error:
+            return await self._not_sent(row, error)
         except Exception as error:
             log.exception("send.broke", row=row.id, channel=row.channel)
             return await self._deferred(row, SendDeferred(f"internal error ({type(error).__name__})"))
-        else:
-            await self._sent(row)
+        await self._sent(row)
+        return None
+
+    async def _not_sent(self, row: OutboxRow, error: SendError | Unknown) -> Later | None:
+        if isinstance(error, SendDeferred):
+            return await self._deferred(row, error)
+        if isinstance(error, SendInDoubt):
+            return await self._resolve_doubt(row)
+        if isinstance(error, ChatMoved):
+            return await self._redirected(row, error)
+        await self._failed(row, str(error), error if isinstance(error, SendError) else None)
         return None
 
     async def _payloads(self, row: OutboxRow) -> tuple[Payload, ...]:
         if row.destination is Destination.CHANNEL:
-            return self._connector(row).render(await self._message(row))
+            message = await self._message(row)
+            if not row.by_agent:  # a person may try all the same, and is told what comes of it
+                await self._reachable(message)
+            return self._connector(row).render(message)
         desk = self._desk(row)
         posted = await self._store.get(Posted, posted_id(row.channel, row.case))
         case = await self._case(row)
@@ -174,6 +181,17 @@ class Sending:
                 ThreadPost(case=case, message=message, card_receipt=posted.receipt if posted else "")
             )
         return desk.render(await self._card(case, posted.receipt if posted else ""))
+
+    async def _reachable(self, message: Message) -> None:
+        """Raises `RecipientUnreachable`: who blocked us is not tried again until they are back."""
+        for one in await self._identities(message):
+            if not one.reachable:
+                raise RecipientUnreachable("The customer has blocked this account or is gone.")
+
+    async def _identities(self, message: Message) -> list[Identity]:
+        address = message.address
+        equals = {"channel": address.channel, "account": address.account, "user": address.user}
+        return await self._store.find(Query(kind=Identity, equals=equals, limit=1))
 
     async def _card(self, case: Case, receipt: str) -> Card:
         query = Query(kind=Message, equals={"case": case.id}, order="-seq", limit=TRANSCRIPT)
@@ -247,6 +265,24 @@ class Sending:
         again = replace(row, attempts=attempts, not_before=self._clock() + delay, reason=error.reason)
         await self._settle(again, MessageState.DEFERRED, error.reason, [])
         return Later(delay=delay)
+
+    async def _redirected(self, row: OutboxRow, error: ChatMoved) -> Later | None:
+        """The platform gave the conversation another id: everything to come goes there, this row first."""
+        if row.attempts + 1 >= ATTEMPTS:
+            await self._failed(row, error.reason, error)
+            return None
+        message, case = await self._message(row), await self._case(row)
+        old, here = message.address.chat, replace(message.address, chat=error.chat)
+        identities = [one for one in await self._identities(message) if one.chat == old]
+        moved: list[Write] = [Update(record=replace(one, chat=error.chat)) for one in identities]
+        if case.address.chat == old:
+            moved.append(Update(record=replace(case, address=replace(case.address, chat=error.chat))))
+        again = replace(row, state=MessageState.DEFERRED, attempts=row.attempts + 1, not_before=self._clock())
+        here_now = Update(record=replace(message, address=here))
+        outcome = await self._commit(Changes(writes=(Update(record=again), here_now, *moved)))
+        if not isinstance(outcome, Applied):  # a customer who writes just now; the same again in a moment
+            return await self._deferred(row, SendDeferred(error.reason, timedelta(seconds=1)))
+        return None
 
     def _backoff(self, attempts: int) -> float:
         """Exponential, with jitter so that many rows do not come back at once."""

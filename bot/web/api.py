@@ -168,7 +168,13 @@ def message_as_json(message: Message) -> dict[str, Any]:
         "author": msgspec.to_builtins(message.author),
         "text": message.text,
         "attachments": [
-            {"kind": one.kind, "name": one.name, "mime": one.mime, "size": one.size}
+            {
+                "kind": one.kind,
+                "name": one.name,
+                "mime": one.mime,
+                "size": one.size,
+                "missing": one.missing or None,
+            }
             for one in message.attachments
         ],
         "buttons": msgspec.to_builtins(message.buttons),

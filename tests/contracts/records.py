@@ -22,6 +22,7 @@ from bot.domain.messages import (
     EventKind,
     FeedEntry,
     FeedKind,
+    Fetch,
     Inbound,
     Message,
     Press,
@@ -93,6 +94,7 @@ EXAMPLES: Mapping[type[Struct], Struct] = {
             not_before=NOW,
             created_at=NOW,
         ),
+        Fetch(id="m1", not_before=NOW),
         Posted(id="console:s1", case="s1", receipt="r1", at=NOW),
         Entry(
             id="j1",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
-from bot.domain.errors import SendError
-from bot.domain.messages import Inbound, Message
+from bot.domain.errors import SendError, SwitchboardError
+from bot.domain.messages import Attachment, Inbound, Message
 from bot.domain.outbox import Receipt
 from bot.domain.ports import Capabilities, Payload, Rate, Request
 
@@ -65,3 +65,25 @@ class AskableChannel(FakeChannel):
     async def find(self, payload: Payload) -> Receipt | None:
         seen = (payload["chat"], payload["text"]) in self.arrived
         return Receipt(external_id="found") if seen else None
+
+
+class FilesChannel(FakeChannel):
+    """One whose files stay at the platform until they are fetched, and whose presses want an answer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.remote: dict[str, bytes | SwitchboardError] = {}
+        self.acknowledged: list[str] = []
+        self.typed: list[str] = []
+
+    async def fetch(self, attachment: Attachment) -> bytes:
+        found = self.remote[attachment.remote]
+        if isinstance(found, SwitchboardError):
+            raise found
+        return found
+
+    async def acknowledge(self, press: Inbound) -> None:
+        self.acknowledged.append(press.external_id)
+
+    async def typing(self, chat: str) -> None:
+        self.typed.append(chat)

@@ -1,0 +1,262 @@
+"""What platforms do beside delivering messages: files to fetch, albums, presses, chats that move, people who leave."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from bot.domain.cases import Reason
+from bot.domain.customers import Identity
+from bot.domain.errors import ChatMoved, RecipientUnreachable, SendDeferred, SendRejected
+from bot.domain.messages import Attachment, AttachmentKind, EventKind, Fetch, Message, MessageState, Press
+from bot.domain.ports import Act, Query
+from bot.services.answering import Later
+from bot.services.courtesies import Courtesies
+from tests.builders import HERE, inbound
+from tests.fakes.channel import FilesChannel
+from tests.world import World, until, world
+
+PHOTO = Attachment(kind=AttachmentKind.IMAGE, remote="r1")
+
+
+@pytest.fixture
+def channel() -> FilesChannel:
+    return FilesChannel()
+
+
+@pytest.fixture
+async def here(tmp_path: Path, channel: FilesChannel) -> AsyncIterator[World]:
+    async with world(tmp_path, channel=channel) as made:
+        yield made
+
+
+async def pictures(here: World) -> tuple[Attachment, ...]:
+    return (await here.transcript())[0].attachments
+
+
+# ── Files ───────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_file_is_copied_into_our_own_store(here: World, channel: FilesChannel) -> None:
+    channel.remote["r1"] = b"a picture"
+    await here.hear(inbound("", attachments=(PHOTO,)))
+    await here.fetch()
+    (found,) = await pictures(here)
+    assert await here.files.get(found.file) == b"a picture"
+    assert (found.size, found.missing) == (9, "")
+    assert await here.store.count(Query(kind=Fetch)) == 0
+
+
+async def test_the_customer_is_answered_before_the_file_is_here(here: World, channel: FilesChannel) -> None:
+    channel.remote["r1"] = SendDeferred("not now")
+    await here.hear(inbound("When are you open?", attachments=(PHOTO,)))
+    assert channel.texts == ["About hours."]
+
+
+async def test_a_file_that_cannot_be_had_now_is_tried_again(here: World, channel: FilesChannel) -> None:
+    channel.remote["r1"] = SendDeferred("not now")
+    await here.hear(inbound("", attachments=(PHOTO,)))
+    await here.fetch()
+    channel.remote["r1"] = b"a picture"
+    await here.fetch()
+    assert not (await pictures(here))[0].file  # not before its time
+    here.clock.forward(minutes=1)
+    await here.fetch()
+    assert (await pictures(here))[0].file
+
+
+@pytest.mark.parametrize("error", [SendRejected("It is too big."), SendDeferred("It is too big.")])
+async def test_why_a_file_is_missing_is_said(
+    here: World, channel: FilesChannel, error: SendRejected | SendDeferred
+) -> None:
+    channel.remote["r1"] = error
+    await here.hear(inbound("", attachments=(PHOTO,)))
+    for _ in range(10):
+        await here.fetch()
+        here.clock.forward(hours=1)
+    assert (await pictures(here))[0].missing == "It is too big."
+    assert await here.store.count(Query(kind=Fetch)) == 0
+
+
+async def test_one_broken_file_does_not_cost_the_others(here: World, channel: FilesChannel) -> None:
+    channel.remote |= {"r1": SendRejected("gone"), "r2": b"two"}
+    second = Attachment(kind=AttachmentKind.IMAGE, remote="r2")
+    await here.hear(inbound("", attachments=(PHOTO, second)))
+    await here.fetch()
+    first, other = await pictures(here)
+    assert (first.missing, bool(other.file)) == ("gone", True)
+
+
+async def test_a_running_worker_fetches_by_itself(here: World, channel: FilesChannel) -> None:
+    channel.remote["r1"] = b"a picture"
+    worker = here.make_worker()
+    await worker.start()
+    await here.receive(inbound("", attachments=(PHOTO,)))
+
+    async def fetched() -> bool:
+        messages = await here.store.find(Query(kind=Message))
+        return any(one.file for message in messages for one in message.attachments)
+
+    await until(fetched)
+    await worker.stop()
+
+
+async def test_what_a_worker_left_behind_is_fetched_by_the_next(here: World, channel: FilesChannel) -> None:
+    channel.remote["r1"] = b"a picture"
+    await here.hear(inbound("", attachments=(PHOTO,)))
+    later = here.make_worker()
+    await later.start()  # knows of nothing but the store
+
+    async def fetched() -> bool:
+        return bool((await pictures(here))[0].file)
+
+    await until(fetched)
+    await later.stop()
+
+
+# ── Albums ──────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_an_album_is_one_message(here: World) -> None:
+    files = [Attachment(kind=AttachmentKind.IMAGE, remote=f"r{number}") for number in range(3)]
+    await here.hear(
+        *(
+            inbound("When are you open?" if not number else "", f"e{number}", attachments=(one,), group="g")
+            for number, one in enumerate(files)
+        )
+    )
+    line, _ = await here.transcript()
+    assert (line.text, line.attachments) == ("When are you open?", tuple(files))
+    assert await here.events("pending") == []
+
+
+async def test_the_rest_of_an_album_is_waited_for_a_moment(here: World) -> None:
+    here.answering._patience = timedelta(seconds=1.5)
+    await here.receive(inbound("When are you open?", attachments=(PHOTO,), group="g"))
+    (event,) = await here.events("pending")
+    assert await here.answering.work(event.lane) == Later(delay=timedelta(seconds=1.5))
+    here.clock.forward(seconds=2)
+    assert await here.answering.work(event.lane) is None
+
+
+async def test_two_albums_are_two_messages(here: World) -> None:
+    await here.hear(inbound("one", "e1", group="g"), inbound("two", "e2", group="h"))
+    assert [line.text for line in await here.transcript()][:2] == ["one", "two"]
+
+
+# ── Opening a chat, pressing a button ───────────────────────────────────────────────────────────
+
+
+async def test_who_opens_the_chat_is_greeted(here: World) -> None:
+    await here.hear(inbound("", kind=EventKind.STARTED))
+    assert here.channel.texts == ["About greeting."]
+
+
+async def test_what_a_link_says_is_not_taken_for_a_question(here: World) -> None:
+    await here.hear(inbound("A person please", kind=EventKind.STARTED))
+    assert here.channel.texts == ["About greeting."]
+
+
+async def test_a_press_is_acknowledged(here: World, channel: FilesChannel) -> None:
+    press = Press(question="q", choice="hours")
+    await here.hear(inbound("", "p1", kind=EventKind.PRESS, press=press))
+
+    async def acknowledged() -> bool:
+        return channel.acknowledged == ["p1"]
+
+    await until(acknowledged)
+
+
+async def test_typing_is_shown_when_an_answer_takes_a_while(channel: FilesChannel) -> None:
+    courtesies = Courtesies({("test", "shop"): channel}, after=0)
+
+    async def typed() -> bool:
+        return channel.typed == ["u1"]
+
+    async with courtesies.typing(HERE, wanted=True):
+        await until(typed)
+
+
+async def test_a_platform_that_fails_a_courtesy_holds_up_nobody(here: World, channel: FilesChannel) -> None:
+    async def broken(_: object) -> None:
+        raise SendDeferred("500")
+
+    channel.acknowledge = broken  # type: ignore[method-assign, assignment]
+    await here.hear(inbound("", "p1", kind=EventKind.PRESS, press=Press(question="q", choice="person")))
+    assert (await here.case()).handoff is not None
+
+
+# ── Chats that move, people who leave ───────────────────────────────────────────────────────────
+
+
+async def test_a_chat_that_moved_is_followed(here: World, channel: FilesChannel) -> None:
+    channel.fails(ChatMoved("It is another chat now.", "u1-new"))
+    await here.hear(inbound("When are you open?"))
+    assert channel.arrived == [("u1-new", "About hours.")]
+    assert (await here.case()).address.chat == "u1-new"
+
+
+async def test_a_move_the_platform_tells_of_is_followed(here: World) -> None:
+    await here.hear(inbound("When are you open?", "e1"))
+    await here.hear(inbound("", "e2", kind=EventKind.MOVED, refers_to="u1-new"))
+    assert (await here.case()).address.chat == "u1-new"
+    (identity,) = await here.store.find(Query(kind=Identity))
+    assert identity.chat == "u1-new"
+
+
+async def test_nothing_is_sent_to_who_blocked_us_until_they_are_back(
+    here: World, channel: FilesChannel
+) -> None:
+    await here.receive(inbound("When are you open?", "e1"))
+    await here.receive(inbound("", "e2", kind=EventKind.BLOCKED))
+    await here.answer()
+    await here.send()
+    assert channel.attempts == 0
+    assert (await here.case()).handoff is not None  # an agent is told
+    assert (await here.transcript())[1].state is MessageState.FAILED
+    await here.hear(inbound("", "e3", kind=EventKind.UNBLOCKED))
+    await here.act(Act.CLAIM)
+    await here.act(Act.REPLY, text="Hello again")
+    await here.send()
+    assert channel.texts == ["Hello again"]
+
+
+async def test_who_writes_again_can_be_written_to_again(here: World, channel: FilesChannel) -> None:
+    channel.fails(RecipientUnreachable("blocked"))
+    await here.hear(inbound("When are you open?", "e1"))
+    (identity,) = await here.store.find(Query(kind=Identity))
+    assert not identity.reachable
+    await here.hear(inbound("Can I return it?", "e2"))
+    (identity,) = await here.store.find(Query(kind=Identity))
+    assert identity.reachable
+
+
+async def test_what_a_platform_brings_after_our_outage_is_not_answered_as_if_it_were_new(here: World) -> None:
+    said = here.clock() - timedelta(hours=7)
+    await here.hear(inbound("When are you open?", sent_at=said))
+    assert here.channel.texts[0] == "Sorry for the long silence."
+    case = await here.case()
+    assert case.handoff is not None
+    assert case.handoff.reason is Reason.STALE
+
+
+# ── Edits ───────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_an_edit_keeps_the_files_that_are_here_and_fetches_the_new_one(
+    here: World, channel: FilesChannel
+) -> None:
+    channel.remote |= {"r1": b"one", "r2": b"two"}
+    await here.hear(inbound("Look", "e1", attachments=(PHOTO,)))
+    await here.fetch()
+    kept = (await pictures(here))[0]
+    second = Attachment(kind=AttachmentKind.IMAGE, remote="r2")
+    edit = inbound("Look!", "e2", kind=EventKind.EDIT, refers_to="e1", attachments=(PHOTO, second))
+    await here.hear(edit)
+    await here.fetch()
+    first, other = await pictures(here)
+    assert (first, bool(other.file)) == (kept, True)
+    assert (await here.transcript())[0].text == "Look!"
