@@ -343,7 +343,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "role.supervisor": ("Leitung", "Supervisor"),
     "role.admin": ("Admin", "Admin"),
     "role.agent_hint": ("bearbeitet Fälle", "works on cases"),
-    "role.supervisor_hint": ("bearbeitet Fälle, stimmt den Bot ab", "works on cases, tunes the bot"),
+    "role.supervisor_hint": (
+        "bearbeitet Fälle (eigene Seiten gibt es noch nicht)",
+        "works on cases (pages of their own are not available yet)",
+    ),
     "role.admin_hint": ("dazu: verwaltet Konten", "manages users, too"),
     "account.title": ("Mein Konto", "My account"),
     "account.signed_in": ("Angemeldet als {name}, Rolle {role}.", "Logged in as {name}, {role}."),

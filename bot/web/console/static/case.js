@@ -70,6 +70,15 @@
   });
   addEventListener("pagehide", keep);
 
+  if (!CSS.supports("field-sizing", "content")) {
+    text.addEventListener("input", grow);
+  }
+
+  function grow() {
+    text.style.height = "auto";
+    text.style.height = `${text.scrollHeight}px`;
+  }
+
   function tellTyping() {
     if (mode() !== "reply" || head.dataset.speaking !== "mine" || Date.now() - told < 4000) return;
     told = Date.now();
