@@ -13,6 +13,7 @@ from nlu import order_numbers
 from nlu.models import Knowledge
 from nlu.order_numbers import ORDER_NUMBER
 
+FEWEST_IN = {"iban": 8, "phone": 6}  # digits; without them there is no need to look
 MISTYPED = 0.5  # confidence in an IBAN whose checksum is wrong
 TAKEN = "\0"  # in the working copy, where an earlier finder has been
 
@@ -111,11 +112,18 @@ class Entities:
 
     def _finders(self, text: str, context: Context) -> Iterator[Callable[[str], Iterable[Entity]]]:
         yield _addresses
-        if _DIGIT.search(text):
-            yield from (_ibans, _dates)
-            if context.expects == ORDER_NUMBER:
-                yield order_numbers.asked
-            yield from (_amounts, order_numbers.prefixed, _phones)
+        digits = len(_DIGIT.findall(text))
+        if digits >= FEWEST_IN["iban"]:
+            yield _ibans
+        if digits:
+            yield _dates
+        if context.expects == ORDER_NUMBER:
+            yield order_numbers.asked
+        if digits:
+            yield from (_amounts, order_numbers.prefixed)
+        if digits >= FEWEST_IN["phone"]:
+            yield _phones
+        if digits >= order_numbers.FEWEST:
             yield from (order_numbers.cued, order_numbers.lone, order_numbers.bare)
         if self._regexes:
             yield self._by_regex

@@ -12,6 +12,7 @@ import os
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,7 @@ PENALTY = 0.5  # C of the SVM
 TOLERANCE = 1e-2  # measured: ten times finer changes no accuracy, only the time
 WORTH_A_PROCESS = 200_000  # examples x intents from which forking pays
 SURE = 0.6  # where the shipped configuration starts to answer
+PRINTED = 32  # n-grams of an example that are kept to tell what is near it
 UNUSUAL = 0.05  # share of our own examples that may look strange when nothing taught us what strange is
 
 Rows = NDArray[np.intp]
@@ -65,6 +67,8 @@ class Fitted(Struct, frozen=True):
     bias: Floats
     idf: tuple[Floats, Floats]
     rows: Matrix  # every row of the corpus, as this model sees it
+    characters: Matrix  # the second block of those rows
+    prints: Matrix  # the same, but only the weightiest n-grams of each row
 
 
 class Judged(Struct, frozen=True):
@@ -194,7 +198,7 @@ def _fit(corpus: Corpus, rows: Rows) -> Fitted:
     blocks = [_weighed(corpus.words, idf[0]), _weighed(corpus.characters, idf[1])]
     matrix = sparse.hstack(blocks, format="csr")
     weights, bias = _separate(matrix[rows], corpus.truth[rows], len(corpus.intents))
-    return Fitted(weights, bias, idf, matrix)
+    return Fitted(weights, bias, idf, matrix, blocks[1], _prints(blocks[1]))
 
 
 def _separate(matrix: Matrix, truth: Rows, intents: int) -> tuple[Floats, Floats]:
@@ -247,17 +251,30 @@ def _judge(corpus: Corpus, within: Scope, seen: Rows, held: Rows) -> Judged:
     fitted = _fit(corpus, seen)
     found = fitted.rows[held] @ fitted.weights + fitted.bias
     choices = within.inside[within.answerable(found).argmax(1)]
-    nearest = _nearest(fitted.rows, corpus.truth, seen, held, choices)
+    nearest = _nearest(fitted, corpus.truth, seen, held, choices)
     return Judged(found, nearest, _known(corpus, fitted.idf[0], held))
 
 
-def _nearest(matrix: Matrix, truth: Rows, seen: Rows, held: Rows, choices: Rows) -> Floats:
+def _prints(characters: Matrix) -> Matrix:
+    """Rows of length one with the `PRINTED` weightiest n-grams: as good as all of them to see what is near."""
+    prints = characters.copy()
+    for start, end in pairwise(prints.indptr):
+        values = prints.data[start:end]
+        if len(values) > PRINTED:
+            values[values < np.partition(values, -PRINTED)[-PRINTED]] = 0.0
+        values /= np.sqrt(values @ values) or 1.0
+    prints.eliminate_zeros()
+    return prints
+
+
+def _nearest(fitted: Fitted, truth: Rows, seen: Rows, held: Rows, choices: Rows) -> Floats:
     """Cosine (0..1) of each held row to the nearest seen example of the intent chosen for it."""
     found = np.zeros(len(held))
     for intent in np.unique(choices):
         mine, examples = np.flatnonzero(choices == intent), seen[truth[seen] == intent]
         if len(examples):
-            found[mine] = (matrix[held[mine]] @ matrix[examples].T).max(axis=1).toarray().ravel() / 2
+            cosines = fitted.characters[held[mine]] @ fitted.prints[examples].T
+            found[mine] = cosines.max(axis=1).toarray().ravel()
     return found
 
 
@@ -341,11 +358,11 @@ def _out_of_fold(
 
 def _arrays(corpus: Corpus, fitted: Fitted) -> Arrays:
     order = np.argsort(corpus.truth, kind="stable")
-    order = order[
-        np.diff(fitted.rows.indptr)[order] > 0
-    ]  # an example without a single word is near to nothing
-    near = fitted.rows[order]
-    small = np.uint16 if near.shape[1] <= np.iinfo(np.uint16).max else np.uint32
+    # An example without a single word is near to nothing.
+    order = order[np.diff(fitted.prints.indptr)[order] > 0]
+    near = fitted.prints[order]
+    columns = near.indices + corpus.words.shape[1]
+    small = np.uint16 if fitted.rows.shape[1] <= np.iinfo(np.uint16).max else np.uint32
     return {
         "words": blob(corpus.vocabulary[0]),
         "characters": blob(corpus.vocabulary[1]),
@@ -353,7 +370,7 @@ def _arrays(corpus: Corpus, fitted: Fitted) -> Arrays:
         "weights": fitted.weights.astype(np.float16),
         "bias": fitted.bias.astype(np.float32),
         "near_starts": near.indptr.astype(np.uint32),
-        "near_columns": near.indices.astype(small),
+        "near_columns": columns.astype(small),
         "near_values": near.data.astype(np.float16),
         "near_intents": np.searchsorted(corpus.truth[order], np.arange(len(corpus.intents) + 1)).astype(
             np.uint32

@@ -57,8 +57,8 @@ class Facts(Struct, frozen=True, kw_only=True):
 
 class Model(Struct, frozen=True, kw_only=True):
     """Arrays: `words` and `characters` (n-grams, in the order of the rows), `idf`, `weights` (float16,
-    [n-grams, intents]), `bias`; `near_…`: the training examples as sparse rows, sorted by intent; `oof_…`:
-    what each example got from a model that had not seen it.
+    [n-grams, intents]), `bias`; `near_…`: the weightiest n-grams of each training example, by intent;
+    `oof_…`: what each example got from a model that had not seen it.
     """
 
     id: str

@@ -69,7 +69,7 @@ class Parser:
         return columns, values
 
     def _nearest(self, columns: NDArray[np.intp], values: Floats, intent: int) -> float:
-        """Cosine (0..1) to the nearest training example of `intent`."""
+        """Cosine (0..1) of the characters to the nearest training example of `intent`."""
         first, last = self._near_intents[intent], self._near_intents[intent + 1]
         if first == last:
             return 0.0
@@ -79,7 +79,7 @@ class Parser:
         seen = dense.take(self._near_columns[start:end], mode="clip")  # twice as fast as indexing with uint16
         products = seen * self._near_values[start:end]
         rows = self._near_starts[first:last] - start
-        return float(np.add.reduceat(products, rows).max()) / 2
+        return min(float(np.add.reduceat(products, rows).max()), 1.0)
 
     def _judge(self, scores: Floats, best: int, *, nearest: float, known: float, words: int) -> Parsed:
         facts = self._facts
