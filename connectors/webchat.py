@@ -13,10 +13,10 @@ import json
 import re
 import secrets
 from collections.abc import Callable
-from typing import ClassVar, TypeVar
+from typing import Annotated, ClassVar, TypeVar
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Meta, Raw, Struct
 
 from bot.domain.errors import BadSignature, MalformedPayload, Misconfigured, SendDeferred, StoreUnavailable
 from bot.domain.messages import (
@@ -48,9 +48,19 @@ TOKEN = re.compile(r"c1\.[A-Za-z0-9_-]{64}")
 ID_BYTES = 16
 
 
+# As browsers name a site in their `Origin` header: anything else, a path say, would never be equal to it.
+Site = Annotated[
+    str,
+    Meta(
+        pattern=r"^(\*|https?://[^/?#@\s]+/?)$",
+        description="an address without a path, such as https://shop.example,",
+    ),
+]
+
+
 class WebChatSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     account: str
-    origins: tuple[str, ...] = ()  # sites that may embed the chat; none: only the server's own pages
+    origins: tuple[Site, ...] = ()  # sites that may embed the chat; none: only the server's own pages
 
 
 class Kind(Struct, frozen=True, kw_only=True):

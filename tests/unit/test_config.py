@@ -289,6 +289,25 @@ def test_an_error_of_an_account_names_file_and_path(file: Path) -> None:
     assert str(caught.value) == f"{file}: {problem}"
 
 
+def origins_of(file: Path, origin: str) -> object:
+    text = f"channels: {{webchat: [{{account: a, origins: ['{origin}']}}]}}"
+    (account,) = load(file, text).channels["webchat"]
+    return msgspec.structs.asdict(config.convert(account, WebChat.Settings, account.path))["origins"]
+
+
+@pytest.mark.parametrize("origin", ["shop.example", "https://shop.example/help", "https:/shop.example"])
+def test_an_origin_no_browser_would_send_is_refused(file: Path, origin: str) -> None:
+    with pytest.raises(ConfigError, match=r"channels\.webchat\[0\]\.origins\[0\]: .*https://shop\.example"):
+        origins_of(file, origin)
+
+
+@pytest.mark.parametrize(
+    "origin", ["*", "https://shop.example", "http://localhost:3000", "https://Shop.example/"]
+)
+def test_an_origin_a_browser_sends_is_taken(file: Path, origin: str) -> None:
+    assert origins_of(file, origin) == (origin,)
+
+
 def test_broken_yaml_names_the_line(file: Path) -> None:
     with pytest.raises(ConfigError, match=r"config\.yml line 3: not valid YAML \("):
         load(file, "brand:\n  name: [Nordwind\nserver: {}\n")
