@@ -1,8 +1,10 @@
 """The chat's routes against a real store: what is acknowledged is stored, and nobody speaks for another."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import pytest
 from bot.domain.customers import Customer
 from bot.domain.messages import Attachment, AttachmentKind, Direction, EventKind, MessageState
 from bot.domain.ports import Query
+from bot.web import multipart
 from bot.web.chat import stream
 from bot.web.context import WEB
 from tests.site import SHOP, Away, Site, site
@@ -353,6 +356,72 @@ async def test_a_broken_upload_is_malformed(chat: Site, body: bytes) -> None:
     headers = {"Content-Type": "multipart/form-data; boundary=x"}
     assert (await chat.client.post("/chat/files", data=body, headers=headers)).status in {400, 401}
     assert (await chat.post("/chat/files", customer="")).status == 400
+
+
+@pytest.mark.parametrize(
+    ("junk", "status"),
+    [(b'--x\r\nContent-Disposition: form-data; name="y"\r\n\r\n\r\n', 400), (b"\r\n", 202)],
+)
+async def test_nobody_keeps_the_server_busy_with_empty_parts(
+    chat: Site, token: str, junk: bytes, status: int
+) -> None:
+    form = _form({"customer": token, "id": "f1"}, PNG)
+    started = time.process_time()
+    answer = await chat.client.post("/chat/files", data=BytesIO(junk * 50_000 + form), headers=MULTIPART)
+    assert answer.status == status
+    assert time.process_time() - started < 1.0
+
+
+async def test_what_is_beside_the_file_has_a_limit_too(chat: Site, token: str) -> None:
+    async def endless() -> AsyncIterator[bytes]:
+        yield b'--x\r\nContent-Disposition: form-data; name="y"\r\n\r\n'
+        for _ in range(20):
+            yield bytes(1024 * 1024)
+        yield b"\r\n" + _form({"customer": token, "id": "f1"}, PNG)
+
+    assert (await chat.client.post("/chat/files", data=endless(), headers=MULTIPART)).status == 413
+
+
+async def test_an_upload_that_falls_silent_is_given_up(
+    chat: Site, token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(multipart, "SILENT_SECONDS", 0.05)
+    kept = asyncio.Event()
+
+    async def silent() -> AsyncIterator[bytes]:
+        yield b"--x\r\n"
+        await kept.wait()
+
+    async with asyncio.timeout(5):
+        assert (await chat.client.post("/chat/files", data=silent(), headers=MULTIPART)).status == 400
+    kept.set()
+
+
+@pytest.mark.parametrize(
+    ("told", "shown"),
+    [
+        ('filename="schöne Grüße.png"', "schöne Grüße.png"),
+        ("filename*=UTF-8''%E2%82%AC.png", "€.png"),
+        (r'filename="a\"b.png"', "ab.png"),
+    ],
+)
+async def test_a_file_keeps_its_name(chat: Site, token: str, told: str, shown: str) -> None:
+    form = _form({"customer": token, "id": "f1"}, PNG, told)
+    assert (await chat.client.post("/chat/files", data=form, headers=MULTIPART)).status == 202
+    (event,) = await chat.events()
+    assert event.inbound.attachments[0].name == shown
+
+
+MULTIPART = {"Content-Type": "multipart/form-data; boundary=x"}
+
+
+def _form(fields: dict[str, str], content: bytes, told: str = 'filename="a.png"') -> bytes:
+    texts = [
+        f'--x\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{text}\r\n'
+        for name, text in fields.items()
+    ]
+    file = f'--x\r\nContent-Disposition: form-data; name="file"; {told}\r\n\r\n'
+    return "".join([*texts, file]).encode() + content + b"\r\n--x--\r\n"
 
 
 async def test_an_upload_needs_a_token(chat: Site) -> None:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterable, AsyncIterator, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Protocol, runtime_checkable
 
 import msgspec
-from aiohttp import BodyPartReader, web
-from aiohttp.http_exceptions import BadHttpMessage
+from aiohttp import web
 from msgspec import Struct, field
 
 from bot.domain.errors import BadSignature, MalformedPayload, PayloadTooLarge, Unknown
@@ -19,10 +18,13 @@ from bot.web.chat import embedding, stream
 from bot.web.chat.uploads import FILE_LIMIT, disposition, recognise, safe_name
 from bot.web.context import WEB, Web
 from bot.web.limits import Buckets
+from bot.web.multipart import Part, read_body, read_parts
 
 # A text may have a MiB; what is around it needs a little room of its own.
 BODY_LIMIT = 1024 * 1024 + 4096
-CHUNK = 64 * 1024
+FORM_LIMIT = FILE_LIMIT + 2 * BODY_LIMIT
+TEXT_TOO_LARGE = "That is too large. A message may have a MiB."
+FILE_TOO_LARGE = "That is too large. A file may have 5 MiB."
 FIELDS = ("customer", "id", "text", "language")
 PRIVATE = {
     "Cache-Control": "no-store",
@@ -252,45 +254,25 @@ def _token(body: bytes) -> str:
 
 
 async def _body(request: web.Request) -> bytes:
-    return await _bounded(request.content.iter_chunked(CHUNK), BODY_LIMIT, "A message may have a MiB.")
+    return await read_body(request, BODY_LIMIT, TEXT_TOO_LARGE)
 
 
 async def _form(request: web.Request) -> Form:
     """A multipart body with one file; its fields may come in any order."""
-    if request.content_type != "multipart/form-data":
-        raise MalformedPayload("Send the file as multipart/form-data.")
     form = Form()
-    try:
-        async for part in await request.multipart():
-            if isinstance(part, BodyPartReader):  # a body inside a body is skipped
-                await _take(form, part)
-    except (ValueError, RuntimeError, BadHttpMessage) as exc:
-        raise MalformedPayload("The multipart body is broken.") from exc
+    for part in await read_parts(request, FORM_LIMIT, FILE_TOO_LARGE):
+        if part.name == "file":
+            form.name, form.content = part.filename, _within(part, FILE_LIMIT, FILE_TOO_LARGE)
+        elif part.name in FIELDS:
+            text = _within(part, BODY_LIMIT, TEXT_TOO_LARGE)
+            form.fields[part.name] = text.decode("utf-8", "replace")
     return form
 
 
-async def _take(form: Form, part: BodyPartReader) -> None:
-    if part.name == "file":
-        form.name = part.filename or ""
-        form.content = await _bounded(_chunks(part), FILE_LIMIT, "A file may have 5 MiB.")
-    elif part.name in FIELDS:
-        value = await _bounded(_chunks(part), BODY_LIMIT, "A message may have a MiB.")
-        form.fields[part.name] = value.decode("utf-8", "replace")
-
-
-async def _chunks(part: BodyPartReader) -> AsyncIterator[bytes]:
-    while chunk := await part.read_chunk(CHUNK):
-        yield chunk
-
-
-async def _bounded(chunks: AsyncIterable[bytes], limit: int, otherwise: str) -> bytes:
-    """All of it; raises `PayloadTooLarge` as soon as there is more."""
-    data = bytearray()
-    async for chunk in chunks:
-        data += chunk
-        if len(data) > limit:
-            raise PayloadTooLarge(f"That is too large. {otherwise}")
-    return bytes(data)
+def _within(part: Part, limit: int, otherwise: str) -> bytes:
+    if len(part.content) > limit:
+        raise PayloadTooLarge(otherwise)
+    return part.content
 
 
 def _json(body: object, status: int = 200) -> web.Response:

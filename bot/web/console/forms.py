@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from aiohttp import BodyPartReader, web
+from urllib.parse import parse_qsl
+
+from aiohttp import web
 from msgspec import Struct, field
 
 from bot.domain.errors import MalformedPayload, PayloadTooLarge
 from bot.web.chat.uploads import FILE_LIMIT
+from bot.web.multipart import MOST_PARTS, Part, read_body, read_parts
 
 TEXT_LIMIT = 1024 * 1024  # bytes of all fields together
-CHUNK = 64 * 1024
+TOO_LARGE = "A file can be up to 5 MiB, the text up to 1 MiB."
 
 
 class Upload(Struct, frozen=True, kw_only=True):
@@ -40,38 +43,32 @@ async def read_form(request: web.Request) -> Form:
     try:
         if request.content_type == "multipart/form-data":
             return await _multipart(request)
-        posted = await request.post()
-    except (ValueError, LookupError) as exc:
+        body = await read_body(request, TEXT_LIMIT, TOO_LARGE)
+        if request.content_type != "application/x-www-form-urlencoded":
+            return Form()
+        pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MOST_PARTS)
+    except ValueError as exc:
         raise MalformedPayload("The form could not be read; reload the page and send it again.") from exc
-    except web.HTTPRequestEntityTooLarge as exc:
-        raise PayloadTooLarge("The form is too large.") from exc
-    return Form(fields={name: _clean(value) for name, value in posted.items() if isinstance(value, str)})
+    return Form(fields={name: _clean(value) for name, value in pairs})
 
 
 async def _multipart(request: web.Request) -> Form:
     fields: dict[str, str] = {}
     upload = None
     left = TEXT_LIMIT
-    reader = await request.multipart()
-    while (part := await reader.next()) is not None:
-        if not isinstance(part, BodyPartReader) or part.name is None:
-            raise MalformedPayload("The form could not be read; reload the page and send it again.")
+    for part in await read_parts(request, FILE_LIMIT + 2 * TEXT_LIMIT, TOO_LARGE):
         if part.filename:
-            upload = Upload(name=part.filename, content=await _content(part, FILE_LIMIT))
+            upload = Upload(name=part.filename, content=_within(part, FILE_LIMIT))
         else:
-            content = await _content(part, left)
-            left -= len(content)
-            fields[part.name] = _clean(content.decode())
+            left -= len(_within(part, left))
+            fields[part.name] = _clean(part.content.decode())
     return Form(fields=fields, upload=upload if upload and upload.content else None)
 
 
-async def _content(part: BodyPartReader, limit: int) -> bytes:
-    content = bytearray()
-    while chunk := await part.read_chunk(CHUNK):
-        content += chunk
-        if len(content) > limit:
-            raise PayloadTooLarge("A file can be up to 5 MiB, the text up to 1 MiB.")
-    return bytes(content)
+def _within(part: Part, limit: int) -> bytes:
+    if len(part.content) > limit:
+        raise PayloadTooLarge(TOO_LARGE)
+    return part.content
 
 
 def _clean(text: str) -> str:
