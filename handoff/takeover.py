@@ -38,6 +38,7 @@ from bot.domain.understanding import Level
 from handoff.assignment import department_for
 from handoff.policy import HandoffRules, expectation, holding, lease
 
+MOST_HELD = 1000  # cases of one agent
 TRIES = 20  # a case changes hands seldom; a busy one settles after a few conflicts
 UNSENT_CASE = {MessageState.FAILED, MessageState.IN_DOUBT, MessageState.CANCELLED}
 Usual = Callable[[str], Awaitable[timedelta | None]]  # a department's median first reply
@@ -363,6 +364,24 @@ class Takeover:
 
     def _timer(self, kind: Did, case: Case, now: datetime, **attributes: str) -> Write:
         return drafts.entry(kind, case, now, self._new_id, actor="system", attributes={**attributes})
+
+    # ── Somebody leaves ─────────────────────────────────────────────────────────────────────────
+
+    async def give_back(self, owner: str, note: str) -> int:
+        """Whatever an agent who is gone had waits for somebody again, with a note; returns how many cases."""
+        held = (CaseState.CLAIMED, CaseState.SNOOZED)
+        query = Query(kind=Case, equals={"owner_id": owner, "state": held}, limit=MOST_HELD)
+        return sum([await self._left(case, note) for case in await self._store.find(query)])
+
+    async def _left(self, case: Case, note: str) -> bool:
+        """False when the case moved on by itself meanwhile."""
+        now = self._clock()
+        released = cases.release(case, now)
+        fact = self._timer(Did.RELEASED, released, now, why="left")
+        return isinstance(
+            await self._write(case, released, [drafts.system_note(case, note, now, self._new_id), fact]),
+            Applied,
+        )
 
     # ── Handing off from outside a conversation ─────────────────────────────────────────────────
 

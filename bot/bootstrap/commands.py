@@ -147,17 +147,15 @@ async def list_users(settings: Settings) -> list[User]:
         await store.close()
 
 
-async def remove_user(settings: Settings, name: str) -> None:
-    """Also ends their sessions. Raises `Unknown`."""
-    store = open_store(settings)
-    try:
-        if await store.get(User, name) is None:
+async def remove_user(settings: Settings, name: str) -> int:
+    """Ends their sessions too and gives back what they had; returns how many cases. Raises `Unknown`."""
+    async with assembled(settings) as parts:
+        if await parts.store.get(User, name) is None:
             raise Unknown(f"There is no user {name}; `switchboard user list` shows them.")
-        sessions = await store.find(Query(kind=Session, equals={"user": name}, limit=1000))
+        sessions = await parts.store.find(Query(kind=Session, equals={"user": name}, limit=1000))
         gone = (Delete(kind=User, id=name), *(Delete(kind=Session, id=session.id) for session in sessions))
-        await store.apply(Changes(writes=gone))
-    finally:
-        await store.close()
+        await parts.store.apply(Changes(writes=gone))
+        return await parts.takeover.give_back(name, f"{name} has left; the case waits for somebody again.")
 
 
 # ── Recorded webhooks ───────────────────────────────────────────────────────────────────────────

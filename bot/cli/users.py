@@ -9,7 +9,7 @@ import click
 
 from bot.cli import frame
 from bot.cli.frame import Commands, as_json, run, settings_of
-from bot.cli.printing import bold, print_json, print_table
+from bot.cli.printing import bold, count, print_json, print_table
 
 PASSWORD = "SWITCHBOARD_USER_PASSWORD"  # noqa: S105 - the name of a variable
 GENERATED_BYTES = 12  # 96 bits
@@ -73,9 +73,11 @@ def list_(ctx: click.Context, *, machine: bool) -> None:
 @click.argument("name")
 @click.pass_context
 def remove(ctx: click.Context, *, name: str) -> None:
-    """Remove an account and end its sessions."""
+    """Remove an account, end its sessions and give back the cases it had."""
     settings = settings_of(ctx)
     from bot import bootstrap
 
-    run(bootstrap.remove_user(settings, name))
+    given_back = run(bootstrap.remove_user(settings, name))
     click.echo(f"{bold(name)} can no longer log in.")
+    if given_back:
+        click.echo(f"{count(given_back, 'case')} of {name} wait for somebody again.")

@@ -509,6 +509,16 @@ async def test_a_snoozed_case_comes_back_to_its_agent(here: World) -> None:
     assert (case.state, case.owner) == (CaseState.CLAIMED, ADA)
 
 
+async def test_what_an_agent_who_left_had_waits_for_somebody_again(here: World) -> None:
+    await here.hear(inbound("A person please"))
+    await here.act(Act.CLAIM)
+    assert await here.takeover.give_back("ben", "Ben left.") == 0
+    assert await here.takeover.give_back("ada", "Ada left.") == 1
+    case = await here.case()
+    assert (case.state, case.owner) == (CaseState.WAITING, None)
+    assert (await here.transcript())[-1].text == "Ada left."
+
+
 # ── The loops ───────────────────────────────────────────────────────────────────────────────────
 
 

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
 
 from aiohttp import web
 from msgspec.structs import replace
 
-from bot.domain.cases import Case, CaseState
-from bot.domain.errors import NotAllowed, TooLate
+from bot.domain.errors import TooLate
 from bot.domain.ports import (
-    Act,
-    AgentAction,
     Applied,
     Changes,
     Delete,
@@ -32,7 +28,6 @@ from bot.web.context import Web
 LONGEST_NAME = 40
 TAKEN_NAMES = frozenset({"bot", "customer", "system"})  # the journal's actors
 MOST_USERS = 500
-MOST_CASES = 1000
 DONE = ("added", "removed", "changed")
 
 
@@ -106,7 +101,7 @@ async def _remove(request: web.Request, form: Form) -> dict[str, str]:
     guards = (Expect(kind=User, id=user.id, version=user.version), *await _another_admin(context, user))
     await _apply(context, Changes(guards=guards, writes=(Delete(kind=User, id=user.id),)))
     await close_sessions(context.store, user.id)
-    await _give_back(request, user.id)
+    await context.takeover.give_back(user.id, visit.words("users.left_note", name=user.id))
     return {"done": "removed", "name": user.id}
 
 
@@ -115,26 +110,6 @@ CHANGES: Mapping[str, Callable[[web.Request, Form], Awaitable[dict[str, str]]]] 
     "role": _change_role,
     "remove": _remove,
 }
-
-
-async def _give_back(request: web.Request, name: str) -> None:
-    context, visit = the_web(request), request[VISIT]
-    held = (CaseState.CLAIMED, CaseState.SNOOZED)
-    query = Query(kind=Case, equals={"owner_id": name, "state": held}, limit=MOST_CASES)
-    note = visit.words("users.left_note", name=name)
-    for case in await context.store.find(query):
-        for action, text in ((Act.RELEASE, ""), (Act.NOTE, note)):
-            with suppress(NotAllowed, TooLate):  # the case moved on by itself meanwhile
-                await context.takeover.act(
-                    AgentAction(
-                        id=f"left:{name}:{case.id}:{case.version}:{action}",
-                        case=case.id,
-                        agent=visit.agent,
-                        action=action,
-                        at=context.clock(),
-                        text=text,
-                    )
-                )
 
 
 async def show_account(request: web.Request) -> web.Response:
