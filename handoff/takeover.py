@@ -241,7 +241,10 @@ class Takeover:
         return returned, [self._fact(Did.RETURNED, returned, action, now)]
 
     async def _retry(self, case: Case, action: AgentAction, now: datetime) -> tuple[Case, list[Write]]:
-        """Really send again: the row goes back into its queue, with a fresh age and all its attempts."""
+        """Really send again: the row goes back into its queue with a fresh age and all its attempts.
+
+        Parts that arrived stay sent: the customer gets the rest, not the whole once more.
+        """
         message, row = await self._unsent(case, action.message)
         again = replace(
             row,
@@ -250,7 +253,7 @@ class Takeover:
             not_before=now,
             created_at=now,
             reason="",
-            parts_sent=0,
+            resent=False,
         )
         shown = replace(message, state=MessageState.QUEUED, reason="")
         fact = self._fact(Did.RETRIED, case, action, now, message=message.id)
@@ -385,18 +388,15 @@ class Takeover:
 
     # ── Handing off from outside a conversation ─────────────────────────────────────────────────
 
-    async def hand_off(self, case_id: str, reason: Reason, detail: str = "") -> None:
-        """Bring a case that the bot has to people (a failed send, a parked event); others stay as they are."""
-        for _ in range(TRIES):
-            case = await self.case(case_id)
-            if case.state is not CaseState.BOT:
-                return
-            usual = await self._usual(department_for(case, self._rules))
-            args = (self._rules, self._book(), usual, self._clock(), self._new_id)
-            changed, writes = hand_over(case, reason, detail, *args)
-            after = replace(changed, due_at=cases.next_due(changed, self._rules.idle))
-            if isinstance(await self._commit(Changes(writes=(Update(record=after), *writes))), Applied):
-                return
+    async def handed_off(self, case_id: str, reason: Reason, detail: str) -> list[Write]:
+        """What brings a case that the bot has to people, to be written with its cause; others stay as they are."""
+        case = await self.case(case_id)
+        if case.state is not CaseState.BOT:
+            return []
+        usual = await self._usual(department_for(case, self._rules))
+        args = (self._rules, self._book(), usual, self._clock(), self._new_id)
+        changed, writes = hand_over(case, reason, detail, *args)
+        return [Update(record=replace(changed, due_at=cases.next_due(changed, self._rules.idle))), *writes]
 
 
 def _author(agent: Agent) -> Author:

@@ -203,7 +203,6 @@ class Desk:
             customer=case.customer,
             message=made.id,
             order_key=case.id,
-            rate_key="test",
             state=state,
             not_before=self.here.clock(),
             created_at=self.here.clock(),

@@ -40,11 +40,11 @@ class OutboxRow(Struct, frozen=True, kw_only=True):
     role: Role | None = None
     by_agent: bool = False  # a person's words are never sent twice on a guess
     order_key: str  # chat or thread: strictly in order
-    rate_key: str
     urgent: bool = False
     state: MessageState = MessageState.QUEUED
     attempts: int = 0
     parts_sent: int = 0
+    resent: bool = False  # a bot's words that were in doubt were sent once more
     receipts: tuple[str, ...] = ()  # the platform's ids, one per part
     not_before: datetime
     created_at: datetime

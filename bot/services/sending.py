@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from bot import metrics
 from bot.domain import drafts
-from bot.domain.cases import Case, CaseState, Reason
+from bot.domain.cases import Case, Reason
 from bot.domain.customers import Identity
 from bot.domain.errors import (
     ChatMoved,
@@ -54,6 +54,9 @@ log = structlog.get_logger()
 
 ATTEMPTS = 9  # about twenty minutes with the backoff below
 BACKOFF_CAP = 300.0  # seconds
+TRIES = 5  # a message's receipts or a busy case may be faster a few times
+REMEMBERED = 10_000  # rates, until those that have passed are forgotten
+LONGEST_BURST = 3600.0  # seconds that a rate may look back
 TRANSCRIPT = 200  # messages a card is made from
 
 
@@ -67,6 +70,7 @@ class Limits:
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now
         self._free_at: dict[str, float] = {}
+        self._most = REMEMBERED
 
     def wait(self, rates: Sequence[Rate]) -> float:
         """Seconds to wait; the message is counted as sent."""
@@ -77,7 +81,14 @@ class Limits:
             due = max(self._free_at.get(rate.key, 0.0), now - spacing * (rate.burst - 1))
             self._free_at[rate.key] = due + spacing
             delay = max(delay, due - now)
+        if len(self._free_at) > self._most:
+            self._forget(now)
         return max(delay, 0.0)
+
+    def _forget(self, now: float) -> None:
+        """A key whose time has passed long ago says nothing any more: chats come and go for years."""
+        self._free_at = {key: at for key, at in self._free_at.items() if at > now - LONGEST_BURST}
+        self._most = max(REMEMBERED, 2 * len(self._free_at))
 
 
 class Sending:
@@ -237,10 +248,9 @@ class Sending:
     async def _sent(self, row: OutboxRow) -> None:
         metrics.SENT.labels(row.channel).inc()
         metrics.SENDING.labels(row.channel).observe((self._clock() - row.created_at).total_seconds())
-        case = await self._case(row)
-        facts: drafts.Attributes = {"role": row.role, "message": row.message, "resent": row.reason == RESENT}
-        sent = drafts.entry(Did.SENT, case, self._clock(), self._new_id, actor=_actor(row), attributes=facts)
-        extra: list[Write] = [sent] if row.destination is Destination.CHANNEL else await self._posted(row)
+        facts: drafts.Attributes = {"role": row.role, "message": row.message, "resent": row.resent}
+        to_customer = row.destination is Destination.CHANNEL
+        extra = [await self._fact(Did.SENT, row, facts)] if to_customer else await self._posted(row)
         external = row.receipts[-1] if row.receipts else ""
         await self._settle(replace(row, reason=""), MessageState.SENT, "", extra, external)
 
@@ -255,16 +265,24 @@ class Sending:
         )
         return [Insert(record=new)]
 
-    async def _deferred(self, row: OutboxRow, error: SendDeferred) -> Later | None:
+    async def _deferred(self, row: OutboxRow, error: SendDeferred, *facts: Write) -> Later | None:
         attempts = row.attempts + 1
         if attempts >= ATTEMPTS:
             await self._failed(row, f"{error.reason} (tried {attempts} times)", None)
             return None
         metrics.RETRIED.labels(row.channel).inc()
-        delay = error.retry_after or timedelta(seconds=self._backoff(attempts))
+        delay = self._delay(error, attempts)
         again = replace(row, attempts=attempts, not_before=self._clock() + delay, reason=error.reason)
-        await self._settle(again, MessageState.DEFERRED, error.reason, [])
+        why: drafts.Attributes = {"error": type(error).__name__, "message": row.message, "attempts": attempts}
+        waits = await self._fact(Did.DEFERRED, row, why)
+        await self._settle(again, MessageState.DEFERRED, error.reason, [waits, *facts])
         return Later(delay=delay)
+
+    def _delay(self, error: SendDeferred, attempts: int) -> timedelta:
+        """As the platform says, else exponential, with jitter so that many rows do not come back at once."""
+        if error.retry_after is not None:
+            return error.retry_after
+        return timedelta(seconds=min(BACKOFF_CAP, 2.0**attempts) * (0.5 + self._chance() / 2))
 
     async def _redirected(self, row: OutboxRow, error: ChatMoved) -> Later | None:
         """The platform gave the conversation another id: everything to come goes there, this row first."""
@@ -284,28 +302,17 @@ class Sending:
             return await self._deferred(row, SendDeferred(error.reason, timedelta(seconds=1)))
         return None
 
-    def _backoff(self, attempts: int) -> float:
-        """Exponential, with jitter so that many rows do not come back at once."""
-        return min(BACKOFF_CAP, 2.0**attempts) * (0.5 + self._chance() / 2)
-
     async def _failed(self, row: OutboxRow, reason: str, error: SendError | None) -> None:
         """Visible to whoever must know: in the transcript with the reason, and a bot's case goes to a person."""
         metrics.FAILED.labels(row.channel).inc()
         log.warning("send.failed", row=row.id, channel=row.channel, error=type(error).__name__)
-        case = await self._case(row)
         kind = type(error).__name__ if error else "GaveUp"
         facts: drafts.Attributes = {"error": kind, "message": row.message, "destination": row.destination}
-        fact = drafts.entry(
-            Did.FAILED, case, self._clock(), self._new_id, actor=_actor(row), attributes=facts
-        )
+        fact = await self._fact(Did.FAILED, row, facts)
         extra = [fact, *(await self._unreachable(row) if isinstance(error, RecipientUnreachable) else [])]
-        await self._settle(replace(row, reason=reason), MessageState.FAILED, reason, extra)
-        if self._needs_person(row, case):
-            await self._takeover.hand_off(case.id, Reason.SEND_FAILED, reason)
-
-    def _needs_person(self, row: OutboxRow, case: Case) -> bool:
-        answers = row.role in {Role.ANSWER, Role.ASK}
-        return row.destination is Destination.CHANNEL and answers and case.state is CaseState.BOT
+        answers = row.destination is Destination.CHANNEL and row.role in {Role.ANSWER, Role.ASK}
+        calls = Reason.SEND_FAILED if answers else None
+        await self._settle(replace(row, reason=reason), MessageState.FAILED, reason, extra, calls=calls)
 
     async def _unreachable(self, row: OutboxRow) -> list[Write]:
         identities = await self._store.find(Query(kind=Identity, equals={"customer": row.customer}))
@@ -319,28 +326,53 @@ class Sending:
 
     async def _resolve_doubt(self, row: OutboxRow) -> Later | None:
         """It may have arrived: ask where one can ask, repeat a bot's answer once, let an agent decide."""
-        receipt = await self._found(row)
-        if receipt is not None:
-            await self._sent(replace(row, receipts=(*row.receipts, receipt.external_id)))
-            return None
-        can_ask = isinstance(self._destination(row), Finds)
-        if can_ask or (not row.by_agent and row.reason != RESENT):
-            reason = row.reason if can_ask else RESENT
-            again = replace(row, attempts=row.attempts + 1, not_before=self._clock(), reason=reason)
-            await self._settle(again, MessageState.DEFERRED, "", [await self._doubt(row)])
-            return None
-        await self._settle(row, MessageState.IN_DOUBT, "It may have arrived.", [await self._doubt(row)])
-        return None
-
-    async def _found(self, row: OutboxRow) -> Receipt | None:
         destination = self._destination(row)
         if not isinstance(destination, Finds):
-            return None
+            return await self._guess(row)
         try:
             payloads = await self._payloads(row)
-            return await destination.find(payloads[min(row.parts_sent, len(payloads) - 1)])
+            part = min(row.parts_sent, len(payloads) - 1)
+            receipt = await destination.find(payloads[part])
+        except SendDeferred as error:
+            return await self._ask_later(row, error)
         except (SendError, Unknown):
+            return await self._guess(row)
+        if receipt is None:
+            at_once = None if row.attempts else timedelta()
+            return await self._deferred(
+                row, SendDeferred("It had not arrived.", at_once), await self._doubt(row)
+            )
+        return await self._arrived(row, receipt, len(payloads))
+
+    async def _guess(self, row: OutboxRow) -> Later | None:
+        """Nobody can say: a bot's words are worth a second time, a person's are the person's to repeat."""
+        doubt = await self._doubt(row)
+        if row.by_agent or row.resent:
+            await self._settle(row, MessageState.IN_DOUBT, "It may have arrived.", [doubt])
             return None
+        again = replace(row, attempts=row.attempts + 1, not_before=self._clock(), resent=True)
+        await self._settle(again, MessageState.DEFERRED, "", [doubt])
+        return None
+
+    async def _ask_later(self, row: OutboxRow, error: SendDeferred) -> Later | None:
+        """The row stays `sending`, so that nothing is sent before the platform has said what it knows."""
+        attempts = row.attempts + 1
+        if attempts >= ATTEMPTS:
+            return await self._guess(row)
+        delay = self._delay(error, attempts)
+        again = replace(row, attempts=attempts, not_before=self._clock() + delay)
+        await self._settle(again, MessageState.SENDING, error.reason, [])
+        return Later(delay=delay)
+
+    async def _arrived(self, row: OutboxRow, receipt: Receipt, parts: int) -> Later | None:
+        """This part is there; the parts after it still have to be sent."""
+        receipts = (*row.receipts, receipt.external_id)
+        known = replace(row, parts_sent=row.parts_sent + 1, receipts=receipts, not_before=self._clock())
+        if known.parts_sent < parts:
+            await self._settle(known, MessageState.DEFERRED, "", [])
+        else:
+            await self._sent(known)
+        return None
 
     def _destination(self, row: OutboxRow) -> object:
         if row.destination is Destination.CHANNEL:
@@ -348,11 +380,11 @@ class Sending:
         return self._desks.get(row.channel)
 
     async def _doubt(self, row: OutboxRow) -> Write:
-        case = await self._case(row)
-        facts: drafts.Attributes = {"message": row.message, "role": row.role}
-        return drafts.entry(
-            Did.DOUBTED, case, self._clock(), self._new_id, actor=_actor(row), attributes=facts
-        )
+        return await self._fact(Did.DOUBTED, row, {"message": row.message, "role": row.role})
+
+    async def _fact(self, kind: Did, row: OutboxRow, facts: drafts.Attributes, actor: str = "") -> Write:
+        case, now = await self._case(row), self._clock()
+        return drafts.entry(kind, case, now, self._new_id, actor=actor or _actor(row), attributes=facts)
 
     def _too_old(self, row: OutboxRow) -> bool:
         """Cards are always worth posting; words to a customer are not, hours later."""
@@ -363,14 +395,10 @@ class Sending:
         if row.by_agent:
             await self._failed(row, reason, None)
             return None
-        case = await self._case(row)
         facts: drafts.Attributes = {"message": row.message, "why": "stale"}
-        fact = drafts.entry(
-            Did.CANCELLED, case, self._clock(), self._new_id, actor="system", attributes=facts
-        )
-        await self._settle(replace(row, reason=reason), MessageState.CANCELLED, reason, [fact])
-        if case.state is CaseState.BOT:
-            await self._takeover.hand_off(case.id, Reason.STALE, reason)
+        fact = await self._fact(Did.CANCELLED, row, facts, actor="system")
+        old = replace(row, reason=reason)
+        await self._settle(old, MessageState.CANCELLED, reason, [fact], calls=Reason.STALE)
         return None
 
     # ── Writing it down ─────────────────────────────────────────────────────────────────────────
@@ -388,21 +416,29 @@ class Sending:
         return replace(row, version=row.version + 1)
 
     async def _settle(
-        self, row: OutboxRow, state: MessageState, reason: str, extra: list[Write], external: str = ""
+        self,
+        row: OutboxRow,
+        state: MessageState,
+        reason: str,
+        extra: list[Write],
+        external: str = "",
+        calls: Reason | None = None,
     ) -> None:
-        """The row's new state and its message's, in one transaction; receipts may have moved the message on."""
-        for _ in range(5):
+        """The row's new state, its message's and the handoff it calls for, in one transaction.
+
+        Receipts may have moved the message on, and others the case: then once more with what is known now.
+        """
+        for _ in range(TRIES):
             message = await self._store.get(Message, row.message) if row.message else None
             writes: list[Write] = [Update(record=replace(row, state=state)), *extra]
             if message and row.destination is Destination.CHANNEL:
                 shown = replace(message, state=_later(message.state, state), reason=reason)
                 writes.append(Update(record=replace(shown, external_id=external or message.external_id)))
+            if calls:
+                writes += await self._takeover.handed_off(row.case, calls, reason)
             outcome = await self._commit(Changes(writes=tuple(writes)))
             if isinstance(outcome, Applied) or getattr(outcome, "kind", None) is OutboxRow:
                 return
-
-
-RESENT = "resent"  # marks a bot's message that was in doubt and is sent once more
 
 
 def _actor(row: OutboxRow) -> str:

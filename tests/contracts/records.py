@@ -89,7 +89,6 @@ EXAMPLES: Mapping[type[Struct], Struct] = {
             customer="k1",
             message="m1",
             order_key="telegram:c1",
-            rate_key="telegram:shop",
             receipts=("1", "2"),
             not_before=NOW,
             created_at=NOW,
