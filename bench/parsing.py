@@ -1,0 +1,40 @@
+"""What a process costs that only loads a model and parses; prints JSON for `bench.nlu`.
+
+python -m bench.parsing MODELS ID FILE
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from nlu.embedded import Embedded
+from nlu.models import Models
+
+ASKED = 2000  # messages
+
+
+def main(models: str, id: str, file: str) -> None:
+    lines = Path(file).read_text(encoding="utf-8").splitlines()
+    texts = [line.strip()[2:] for line in lines if line.startswith("    - ")][:ASKED]
+    started = time.perf_counter()
+    engine = Embedded(Models(Path(models)).load(id))
+    loaded = time.perf_counter() - started
+    for text in texts:  # the first round warms up
+        engine.parse(text)
+    times = [engine.parse(text).ms for text in texts]
+    print(json.dumps([loaded, *np.percentile(times, [50, 99]), _peak()]))
+
+
+def _peak() -> float:
+    """Megabytes; `ru_maxrss` would be the parent's where that was larger, it survives an exec."""
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM"))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
