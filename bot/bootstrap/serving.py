@@ -53,10 +53,10 @@ async def serve(settings: Settings, role: str, config_path: Path | str) -> None:
         parts = await stack.enter_async_context(assembled(settings))
         await have_a_model(parts)
         _warn_about_answers(parts)
-        password = await first_admin(parts)
         stopping = _stop_on_signals(parts, config_path)
         await _start_adapters(parts, stack)
         await _listen(parts, stack)
+        password = await first_admin(parts)  # once nothing can fail: it is shown to nobody a second time
         await parts.worker.start()
         stack.push_async_callback(parts.worker.stop)
         follower = asyncio.create_task(_follow(parts))
@@ -148,7 +148,8 @@ async def _start_adapters(parts: Parts, stack: AsyncExitStack) -> None:
 async def _listen(parts: Parts, stack: AsyncExitStack) -> None:
     server = parts.settings.server
     app = application.build(web_context(parts), probes(parts))
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=5)
+    # Unpacking a body happens on the loop before anybody has looked at its sender.
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=5, auto_decompress=False)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
     try:

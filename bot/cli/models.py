@@ -37,7 +37,8 @@ def train(ctx: click.Context, *, data: tuple[str, ...], engine: str | None, mach
     click.echo(f"Trained model {bold(model.id)}.")
     print_numbers(model.scores)
     _print_warnings(model.warnings)
-    click.echo(f"\nGo live with: switchboard promote {model.id}")
+    click.echo(f"\nScore it with: switchboard evaluate --model {model.id} --data FILE")
+    click.echo(f"Go live with:  switchboard promote {model.id}")
 
 
 def _print_warnings(warnings: Sequence[str]) -> None:

@@ -18,6 +18,7 @@ def _promised(name: str, typed: str, what: str, instead: str, *params: click.Par
     return Exemplified(
         name.rpartition(" ")[2],
         help=f"{what} Not available yet.",
+        short_help=f"Not yet: {what[0].lower()}{what[1:]}",
         example=f"switchboard {name} {typed}".rstrip(),
         params=list(params),
         callback=says,
@@ -58,7 +59,11 @@ migrate = _promised(
 )
 
 
-@click.group(cls=Commands, example="switchboard content pull")
+@click.group(
+    cls=Commands,
+    example="switchboard content pull",
+    short_help="Not yet: keep edits made in the console and the YAML files the same.",
+)
 def content() -> None:
     """Keep edits made in the console and the YAML files the same. Not available yet."""
 

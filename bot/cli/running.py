@@ -49,9 +49,10 @@ def _fast_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
 @as_json
 @click.pass_context
 def check(ctx: click.Context, *, offline: bool, machine: bool) -> None:
-    """Say what is wrong before customers notice: configuration, store, model, lookups, platforms.
+    """Say what is wrong before customers notice.
 
-    Exits with 1 when something fails.
+    Looks at configuration, disk, store, model, answers, secrets, lookups and platforms. Exits with 1 when something
+    fails.
     """
     settings = settings_of(ctx)
     from bot import bootstrap

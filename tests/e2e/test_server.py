@@ -9,6 +9,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from bot.domain.ports import Query, User
+from bot.stores.sqlite import SqliteStore
 from tests.e2e.server import Api, Customer, Server, serving
 
 pytestmark = pytest.mark.timeout(120)
@@ -161,6 +163,17 @@ async def test_a_port_in_use_is_said_in_one_sentence(server: Server, tmp_path: P
     second.port = server.port
     assert await second.fails_to_start() == 2
     assert f"Port {server.port} on 127.0.0.1 is in use" in second.log()
+
+
+async def test_a_start_that_fails_makes_no_account_whose_password_nobody_saw(
+    server: Server, tmp_path: Path, models: Path
+) -> None:
+    second = Server(tmp_path, models)
+    second.port = server.port
+    await second.fails_to_start()
+    store = SqliteStore(tmp_path / "switchboard.db")
+    assert not await store.find(Query(kind=User, limit=1))
+    await store.close()
 
 
 async def test_a_lookup_that_does_not_answer_hands_off(

@@ -138,7 +138,9 @@ def test_serve_listens_where_the_command_line_says(root: Bootstrap) -> None:
 def test_train_says_what_to_do_next(root: Bootstrap) -> None:
     result = run("train")
     assert result.stdout == (
-        "Trained model 7c21f0.\naccuracy  0.934\nexamples  1712\n\nGo live with: switchboard promote 7c21f0\n"
+        "Trained model 7c21f0.\naccuracy  0.934\nexamples  1712\n\n"
+        "Score it with: switchboard evaluate --model 7c21f0 --data FILE\n"
+        "Go live with:  switchboard promote 7c21f0\n"
     )
     assert result.stderr == "warning: few examples\n"
 
