@@ -99,33 +99,31 @@ _SYMBOLS = {
 _SYMBOL = {word: symbol for symbol, words in _SYMBOLS.items() for word in words.split()}
 
 # What is more than one word, put into one that the table knows.
-_PHRASES = tuple(
-    (re.compile(rf"\b(?:{pattern})\b"), word)
-    for pattern, word in (
-        ("mit arbeiter", "mitarbeiter"),
-        (r"human beings?", "human"),
-        (
-            r"(?:customer )?(?:service|support|care|sales) (?:agent|rep|representative|advisor|employee)s?",
-            "agent",
-        ),
-        (r"(?:staff members?|members? of (?:your |the )?(?:staff|team|service))", "agent"),
-        (
-            r"(?:from|of|on|in|vom|aus dem|aus eurem) (?:your |the )?(?:staff|team|support|service|company)",
-            "real",
-        ),
-        (r"(?:aus fleisch und blut|mit puls|of flesh and blood|i can|we can|who can)", "real"),
-        (r"customer (?:service|support|care)|(?:support|service)[ -](?:team|department|desk)", "support"),
-        (r"one of (?:your|the)|eine[rnm]? (?:eurer|ihrer|deiner|der)", "ein"),
-        (r"(?:wer|wen|wem|was) (?=echte|richtige)", "jemand "),
-        (r"get (?:a )?hold of|get through|get in touch", "reach"),
-        (r"(?:prefer|rather|like) (?:speaking|talking|chatting)", "want speak"),
-        (r"call back", "callback"),
-        (r"(?:automated|automatic|automatische) (?:answers|replies|responses|antworten)", "bot"),
-        (r"would like|'d like|id like", "want"),
-        (r"gibt es|gibts|gibt's|is there|are there", "exists"),
-        (r"bot aus", "stop bot"),
-    )
+_PHRASES = (
+    ("mit arbeiter", "mitarbeiter"),
+    (r"human beings?", "human"),
+    (
+        r"(?:customer )?(?:service|support|care|sales) (?:agent|rep|representative|advisor|employee)s?",
+        "agent",
+    ),
+    (r"(?:staff members?|members? of (?:your |the )?(?:staff|team|service))", "agent"),
+    (
+        r"(?:from|of|on|in|vom|aus dem|aus eurem) (?:your |the )?(?:staff|team|support|service|company)",
+        "real",
+    ),
+    (r"(?:aus fleisch und blut|mit puls|of flesh and blood|i can|we can|who can)", "real"),
+    (r"customer (?:service|support|care)|(?:support|service)[ -](?:team|department|desk)", "support"),
+    (r"one of (?:your|the)|eine[rnm]? (?:eurer|ihrer|deiner|der)", "ein"),
+    (r"(?:wer|wen|wem|was) (?=echte|richtige)", "jemand "),
+    (r"get (?:a )?hold of|get through|get in touch", "reach"),
+    (r"(?:prefer|rather|like) (?:speaking|talking|chatting)", "want speak"),
+    (r"call back", "callback"),
+    (r"(?:automated|automatic|automatische) (?:answers|replies|responses|antworten)", "bot"),
+    (r"would like|'d like|id like", "want"),
+    (r"gibt es|gibts|gibt's|is there|are there", "exists"),
+    (r"bot aus", "stop bot"),
 )
+_PHRASE = re.compile("|".join(rf"\b({pattern})\b" for pattern, _ in _PHRASES))
 _SYMBOL |= {"exists": "EXISTS"}
 
 _ONE = "(?:A )?(?:REAL )*(?:DESK )?(?:PERSON|BOSS)(?: PERSON)?"
@@ -196,8 +194,7 @@ def wants_person(text: str) -> bool:
     plain = text.replace("’", "'")
     if not _QUOTED.fullmatch(plain.strip()):
         plain = _QUOTED.sub(" ", plain)
-    for pattern, word in _PHRASES:
-        plain = pattern.sub(word, plain)
+    plain = _PHRASE.sub(lambda match: _PHRASES[(match.lastindex or 1) - 1][1], plain)
     clauses = [_symbols(clause) for clause in _CLAUSE.split(plain)]
     return bool(_ALONE.fullmatch(" ".join(filter(None, clauses)))) or any(map(_asks, clauses))
 
