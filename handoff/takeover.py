@@ -204,6 +204,10 @@ class Takeover:
         return moved, [fact]
 
     async def _relabel(self, case: Case, action: AgentAction, now: datetime) -> tuple[Case, list[Write]]:
+        if not action.intent:
+            raise NotAllowed("Say which intent it really was.")
+        if action.message:
+            await self._line(case, action.message)
         label = Label(
             id=self._new_id(),
             message=action.message or await self._last_understood(case),
@@ -267,12 +271,19 @@ class Takeover:
         fact = self._fact(Did.SENT, case, action, now, message=message.id, role=row.role, confirmed=True)
         return case, [Update(record=sent), Update(record=replace(message, state=MessageState.SENT)), fact]
 
-    async def _unsent(self, case: Case, message_id: str) -> tuple[Message, OutboxRow]:
+    async def _line(self, case: Case, message_id: str) -> Message:
+        """Raises `Unknown` for a message that is not in this case's transcript."""
         message = await self._store.get(Message, message_id)
+        if message is None or message.case != case.id:
+            raise Unknown(f"Case #{case.number} has no message {message_id}.")
+        return message
+
+    async def _unsent(self, case: Case, message_id: str) -> tuple[Message, OutboxRow]:
+        message = await self._line(case, message_id)
         rows = await self._store.find(Query(kind=OutboxRow, equals={"message": message_id}))
         rows = [row for row in rows if row.destination is Destination.CHANNEL]
-        if message is None or message.case != case.id or not rows:
-            raise Unknown(f"Case #{case.number} has no outgoing message {message_id}.")
+        if not rows:
+            raise Unknown(f"Message {message_id} is not one that we send.")
         if rows[0].state not in UNSENT_CASE:
             raise NotAllowed(f"The message is {rows[0].state}; there is nothing to send again.")
         return message, rows[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import statistics
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
@@ -16,6 +17,7 @@ from bot.domain.ports import Clock, Label, Query, Store
 
 PAGE = 50
 MOST = 1000
+NUMBER = re.compile(r"[0-9]{1,18}")
 TRANSCRIPT = 2000  # messages
 SAMPLE = 100  # cases a median is taken from
 ENOUGH = 5
@@ -42,15 +44,17 @@ class Reporting:
     ) -> tuple[list[Case], str]:
         """A page of cases, the newest first, and where the next page starts ("" at the end).
 
-        Raises `MalformedPayload` for a state that does not exist.
+        Raises `MalformedPayload` for a state that does not exist and for an `after` that no page gave.
         """
         if state and state not in set(CaseState):
             raise MalformedPayload(f"There is no state {state!r}; choose one of {', '.join(CaseState)}.")
+        if after and not NUMBER.fullmatch(after):
+            raise MalformedPayload("`after` is the `next` of the page before.")
         equals = {"state": state, "department": department, "customer": customer}
         query = Query(
             kind=Case,
             equals={name: value for name, value in equals.items() if value},
-            until={"number": int(after)} if after.isdecimal() else {},
+            until={"number": int(after)} if after else {},
             order="-number",
             limit=min(max(limit, 1), MOST) + 1,
         )

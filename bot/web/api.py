@@ -22,6 +22,7 @@ from bot.web.context import WEB
 DESK = "api"
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Short = Annotated[str, Meta(min_length=1, max_length=200)]
+Moment = Annotated[datetime, Meta(tz=True)]  # without a zone nobody knows when that is
 
 
 class Asking(Struct, kw_only=True):
@@ -45,7 +46,7 @@ class Doing(Struct, kw_only=True):
     action: Act
     text: str = ""
     to: Who | None = None
-    until: datetime | None = None
+    until: Moment | None = None
     department: str = ""
     intent: str = ""
     message: str = ""
