@@ -168,10 +168,12 @@ async def test_a_port_in_use_is_said_in_one_sentence(server: Server, tmp_path: P
 async def test_a_start_that_fails_makes_no_account_whose_password_nobody_saw(
     server: Server, tmp_path: Path, models: Path
 ) -> None:
-    second = Server(tmp_path, models)
+    elsewhere = tmp_path / "second"
+    elsewhere.mkdir()
+    second = Server(elsewhere, models)
     second.port = server.port
-    await second.fails_to_start()
-    store = SqliteStore(tmp_path / "switchboard.db")
+    assert await second.fails_to_start() == 2
+    store = SqliteStore(elsewhere / "switchboard.db")
     assert not await store.find(Query(kind=User, limit=1))
     await store.close()
 
