@@ -18,6 +18,7 @@ from bot.domain.messages import Message
 from bot.domain.ports import Act, AgentAction
 from bot.domain.understanding import Context
 from bot.web.context import WEB
+from bot.web.headers import octets
 
 DESK = "api"
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -73,7 +74,7 @@ def _with_token(handler: Handler) -> Handler:
         scheme, _, given = request.headers.get("Authorization", "").partition(" ")
         if not expected:
             raise BadSignature("The API is closed: set SWITCHBOARD_API_TOKEN and start again.")
-        if scheme.lower() != "bearer" or not hmac.compare_digest(given.encode(), expected.encode()):
+        if scheme.lower() != "bearer" or not hmac.compare_digest(octets(given), octets(expected)):
             raise BadSignature("Send the API token as `Authorization: Bearer …`.")
         return await handler(request)
 

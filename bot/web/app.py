@@ -82,20 +82,31 @@ async def observed(request: web.Request, handler: Handler) -> web.StreamResponse
 
 
 def _record(request: web.Request, status: int, seconds: float) -> None:
-    resource = request.match_info.route.resource
-    route = resource.canonical if resource else "unknown"
+    route = _route(request)
     if route not in SLOW_ROUTES:
         metrics.REQUESTS.labels(route, status).observe(seconds)
     log.debug("http", method=request.method, route=route, status=status, ms=round(seconds * 1000, 1))
 
 
+def _route(request: web.Request) -> str:
+    """The pattern, never the path: whoever asks chooses that."""
+    resource = request.match_info.route.resource
+    return resource.canonical if resource else "unknown"
+
+
 @web.middleware
 async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamResponse:
     """The type of an error decides its status; pages render their own errors before it gets here."""
+    if (
+        request.headers.get("Content-Encoding", "identity") != "identity"
+    ):  # kilobytes that unpack to gigabytes
+        return failure(415, "compressed", "Send the body as it is, without Content-Encoding.", {})
     try:
         return await handler(request)
     except SwitchboardError as error:
         status, code = STATUS.get(type(error), (500, "internal"))
+        if status >= 500:
+            log.warning("http.failed", route=_route(request), status=status, why=str(error))
         headers = {"Retry-After": str(_seconds(error))} if status in {429, 503} else {}
         return failure(status, code, str(error), headers)
     except web.HTTPRequestEntityTooLarge:
@@ -107,7 +118,7 @@ async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamRe
     except (ConnectionResetError, TimeoutError):
         raise
     except Exception:
-        log.exception("http.broke", route=request.match_info.route.name or request.path)
+        log.exception("http.broke", route=_route(request))
         return failure(500, "internal", "Something broke on our side; it was recorded.", {})
 
 

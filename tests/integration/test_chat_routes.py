@@ -49,6 +49,18 @@ async def test_a_session_may_name_its_account(chat: Site) -> None:
     assert (await chat.post("/chat/sessions", account="nobody")).status == 404
 
 
+async def test_behind_a_proxy_one_visitor_does_not_shut_the_others_out(chat: Site) -> None:
+    async def ask(told: str) -> int:
+        answer = await chat.client.post("/chat/sessions", headers={"X-Forwarded-For": told})
+        return answer.status
+
+    assert [await ask("203.0.113.5") for _ in range(61)] == [200] * 60 + [429]
+    assert (
+        await ask("198.51.100.7, 203.0.113.5") == 429
+    )  # what a visitor writes comes before what the proxy adds
+    assert await ask("203.0.113.6") == 200
+
+
 async def test_one_address_gets_only_so_many_sessions_at_once(chat: Site) -> None:
     for _ in range(60):
         assert (await chat.client.post("/chat/sessions")).status == 200

@@ -17,6 +17,7 @@ from bot.domain.ports import Connector, Request
 from bot.web.chat import embedding, stream
 from bot.web.chat.uploads import FILE_LIMIT, disposition, recognise, safe_name
 from bot.web.context import WEB, Web
+from bot.web.headers import caller
 from bot.web.limits import Buckets
 from bot.web.multipart import Part, read_body, read_parts
 
@@ -121,7 +122,7 @@ async def sessions(request: web.Request) -> web.Response:
         raise MalformedPayload(f"The body asks for no session: {exc}") from exc
     connector = _account(request.app[WEB], wanted.account)
     embedding.admit(request, connector.account)
-    request.app[LIMITS].sessions.take(request.remote or "")
+    request.app[LIMITS].sessions.take(caller(request))
     return _json({"customer": connector.mint()})
 
 

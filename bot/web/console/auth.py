@@ -29,6 +29,7 @@ from bot.web.console.visits import (
     the_web,
 )
 from bot.web.context import Web
+from bot.web.headers import caller, octets
 
 LOGIN_COOKIE = "switchboard_login"
 LOGIN_MINUTES = 60
@@ -97,7 +98,7 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     if request.method not in SAFE:
         request[FORM] = form = await read_form(request)
         sent = request.headers.get("X-CSRF-Token") or form["csrf"]
-        if not hmac.compare_digest(sent.encode(), visit.csrf.encode()):
+        if not hmac.compare_digest(octets(sent), octets(visit.csrf)):
             return refuse(request, 403, code="csrf")
     if not visit.rank.covers(needed):
         return refuse(request, 403)
@@ -138,7 +139,7 @@ async def log_in(request: web.Request) -> web.Response:
         return _login_page(request, form, problem=words("login.stale"), status=400)
     try:
         user = await request.config_dict[DOOR].knock(
-            context, form["name"].strip(), form["password"], request.remote or ""
+            context, form["name"].strip(), form["password"], caller(request)
         )
     except TooManyRequests as error:
         seconds = math.ceil(error.retry_after.total_seconds())
@@ -169,7 +170,8 @@ def _login_page(
 ) -> web.Response:
     """The form carries a proof that only a page of ours can know, so that nobody logs others in unnoticed."""
     context = the_web(request)
-    seed = request.cookies.get(LOGIN_COOKIE) or secrets.token_urlsafe(16)
+    known = request.cookies.get(LOGIN_COOKIE, "")
+    seed = known if known and known.isascii() else secrets.token_urlsafe(16)
     values = {
         "proof": _proof(context, seed),
         "problem": problem,
@@ -184,8 +186,8 @@ def _login_page(
 
 def _proves_the_page(request: web.Request, context: Web, form: Form) -> bool:
     seed = request.cookies.get(LOGIN_COOKIE, "")
-    return bool(seed) and hmac.compare_digest(form["proof"].encode(), _proof(context, seed).encode())
+    return bool(seed) and hmac.compare_digest(octets(form["proof"]), octets(_proof(context, seed)))
 
 
 def _proof(context: Web, seed: str) -> str:
-    return hmac.new(context.secret, b"console login\0" + seed.encode(), hashlib.sha256).hexdigest()
+    return hmac.new(context.secret, b"console login\0" + octets(seed), hashlib.sha256).hexdigest()

@@ -134,8 +134,8 @@ def _domain_error(request: web.Request, error: SwitchboardError) -> web.Response
     status, code = next(
         ((status, code) for kind, status, code in STATUS if isinstance(error, kind)), (500, "")
     )
-    if status == web.HTTPInternalServerError.status_code:
-        log.error("console.failed", error=type(error).__name__, route=_route(request))
+    if status >= web.HTTPInternalServerError.status_code:
+        log.error("console.failed", error=type(error).__name__, route=_route(request), why=str(error))
     headers: dict[str, str] = {}
     if isinstance(error, TooManyRequests):
         headers[hdrs.RETRY_AFTER] = str(max(1, round(error.retry_after.total_seconds())))

@@ -15,6 +15,7 @@ from bot.domain.errors import StoreUnavailable
 from bot.domain.ports import Applied, Changes, Delete, Insert, Query, Session, Store, User
 from bot.web.console.language import Words, choose
 from bot.web.context import WEB, Web
+from bot.web.headers import octets
 
 COOKIE = "switchboard"
 PATH = "/console"
@@ -129,4 +130,4 @@ def set_cookie(response: web.StreamResponse, context: Web, name: str, value: str
 
 
 def _id(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()
+    return hashlib.sha256(octets(token)).hexdigest()
