@@ -120,15 +120,12 @@ class Takeover:
         """
         for _ in range(TRIES):
             case = await self.case(action.case)
-            if await self._store.get(ActionDone, action.id):
-                return case
+            if done := await self._store.get(ActionDone, action.id):
+                return _unchanged(case, done, action)
             now = self._clock()
             changed, writes = await self._acts[action.action](case, action, now)
-            done = ActionDone(id=action.id, case=case.id, action=action.action, message=_made(writes), at=now)
-            outcome = await self._write(case, changed, [*writes, Insert(record=done)])
-            if isinstance(outcome, Applied) or (
-                isinstance(outcome, Duplicate) and outcome.kind is ActionDone
-            ):
+            once = ActionDone(id=action.id, case=case.id, action=action.action, message=_made(writes), at=now)
+            if isinstance(await self._write(case, changed, [*writes, Insert(record=once)]), Applied):
                 return await self.case(action.case)
             metrics.CONFLICTS.labels("takeover").inc()
         raise TooLate("The case changed while you acted on it; look at it again.")
@@ -408,6 +405,13 @@ class Takeover:
         args = (self._rules, self._book(), usual, self._clock(), self._new_id)
         changed, writes = hand_over(case, reason, detail, *args)
         return [Update(record=replace(changed, due_at=cases.next_due(changed, self._rules.idle))), *writes]
+
+
+def _unchanged(case: Case, done: ActionDone, action: AgentAction) -> Case:
+    """The same click twice is one action; another one under its id must not seem to have happened."""
+    if (done.case, done.action) != (action.case, action.action):
+        raise TooLate("This action id was used for something else already; send a new one.")
+    return case
 
 
 def _author(agent: Agent) -> Author:

@@ -27,6 +27,7 @@ class CaseState(StrEnum):
 
 CLOSED = (CaseState.RESOLVED, CaseState.MERGED)
 OPEN = tuple(state for state in CaseState if state not in CLOSED)
+LONGEST_SNOOZE = timedelta(days=36525)  # the last years of the calendar exist in some time zones only
 HUMAN = (CaseState.WAITING, CaseState.CLAIMED, CaseState.SNOOZED)
 
 
@@ -234,6 +235,8 @@ def snooze(case: Case, until: datetime, now: datetime) -> Case:
         raise NotAllowed(f"Case #{case.number} is {case.state}; claim it before you snooze it.")
     if until <= now:
         raise NotAllowed("The time to snooze until has passed; choose a later one.")
+    if until > now + LONGEST_SNOOZE:
+        raise NotAllowed("A case sleeps for a century at most; choose an earlier time.")
     return _changed(case, now, state=CaseState.SNOOZED, snoozed_until=until, lease=None)
 
 

@@ -21,8 +21,11 @@ from bot.web.context import WEB
 from bot.web.headers import octets
 
 DESK = "api"
+LONGEST_NUMBER = 9  # digits
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Short = Annotated[str, Meta(min_length=1, max_length=200)]
+Word = Annotated[str, Meta(max_length=200)]
+Outcome = Annotated[str, Meta(max_length=60)]  # the journal keeps it, and keeps no prose
 Moment = Annotated[datetime, Meta(tz=True)]  # without a zone nobody knows when that is
 
 
@@ -48,11 +51,11 @@ class Doing(Struct, kw_only=True):
     text: str = ""
     to: Who | None = None
     until: Moment | None = None
-    department: str = ""
-    intent: str = ""
-    message: str = ""
-    level: str = ""
-    outcome: str = ""
+    department: Word = ""
+    intent: Word = ""
+    message: Word = ""
+    level: Word = ""
+    outcome: Outcome = ""
 
 
 def setup(app: web.Application) -> None:
@@ -91,7 +94,7 @@ async def understand(request: web.Request) -> web.Response:
 async def list_cases(request: web.Request) -> web.Response:
     query = request.query
     limit = query.get("limit", "50")
-    if not limit.isdecimal():
+    if not limit.isdecimal() or len(limit) > LONGEST_NUMBER:
         raise MalformedPayload("`limit` is a number of cases, up to 1000.")
     found, after = await request.app[WEB].reporting.cases(
         state=query.get("state", ""),
@@ -116,7 +119,7 @@ async def act(request: web.Request) -> web.Response:
         agent=_agent(doing.agent),
         action=doing.action,
         at=context.clock(),
-        text=doing.text,
+        text=doing.text.replace("\0", ""),  # no store keeps it, nobody sees it
         to=_agent(doing.to) if doing.to else None,
         until=doing.until,
         department=doing.department,
@@ -203,7 +206,7 @@ def _agent(who: Who) -> Agent:
 async def _body(request: web.Request, kind: type[Any]) -> Any:
     try:
         return msgspec.json.decode(await request.read(), type=kind)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise MalformedPayload(f"The body is not what this route takes: {error}.") from error
 
 

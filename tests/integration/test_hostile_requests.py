@@ -3,16 +3,13 @@
 import asyncio
 import gzip
 from collections.abc import AsyncIterator
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 from aiohttp.test_utils import TestClient
 
-from bot.domain.ports import Act
-from tests.builders import inbound
+from bot.domain.messages import Direction
 from tests.console import Desk, desk
 
 TOKEN = "an-api-token"
@@ -64,3 +61,48 @@ async def test_nobody_sends_kilobytes_that_unpack_to_gigabytes(api: TestClient[A
     )
     assert answer.status == 415
     assert "Content-Encoding" in (await answer.json())["error"]["message"]
+
+
+async def _act(api: TestClient[Any, Any], case: str, action: str, **changes: Any) -> tuple[int, str]:
+    body = {"id": action, "agent": {"id": "ada", "name": "Ada"}, "action": action, **changes}
+    answer = await api.post(f"/api/v1/cases/{case}/actions", json=body, headers=HEADERS)
+    return answer.status, await answer.text()
+
+
+async def test_an_action_id_is_for_one_action(office: Desk, api: TestClient[Any, Any]) -> None:
+    one, other = await office.waiting(), await office.waiting()
+    assert [(await _act(api, one.id, "claim", id="x"))[0] for _ in range(2)] == [200, 200]
+    assert (await _act(api, other.id, "claim", id="x"))[0] == 409
+    assert (await _act(api, one.id, "note", id="x", text="Hm"))[0] == 409
+    assert (await office.now(other)).owner is None
+
+
+async def test_nobody_hides_a_case_for_millennia(office: Desk, api: TestClient[Any, Any]) -> None:
+    """Pages cannot show the year 9999 in every time zone."""
+    case = await office.waiting()
+    await _act(api, case.id, "claim")
+    status, said = await _act(api, case.id, "snooze", until="9999-12-31T23:59:59Z")
+    assert (status, "century" in said) == (403, True)
+    assert (await (await office.viewer("Ada")).get(f"/console/cases/{case.id}")).status == 200
+
+
+@pytest.mark.parametrize(
+    "query", [{"limit": "9" * 5000}, {"limit": "-1"}, {"after": "9" * 30}, {"after": "x"}]
+)
+async def test_a_number_too_large_to_be_one_is_malformed(
+    api: TestClient[Any, Any], query: dict[str, str]
+) -> None:
+    assert (await api.get("/api/v1/cases", params=query, headers=HEADERS)).status == 400
+
+
+@pytest.mark.parametrize("path", ["/api/v1/understand", "/api/v1/cases/x/actions", "/chat/sessions"])
+async def test_a_body_nested_without_end_is_malformed(api: TestClient[Any, Any], path: str) -> None:
+    body = b'{"x":' + b"[" * 50_000 + b"]" * 50_000 + b"}"
+    assert (await api.post(path, data=body, headers=HEADERS)).status == 400
+
+
+async def test_the_journal_keeps_no_prose_and_no_text_a_nul(office: Desk, api: TestClient[Any, Any]) -> None:
+    case = await office.waiting()
+    await _act(api, case.id, "note", text="a\0b")
+    assert await office.lines(case, Direction.NOTE) == ["ab"]
+    assert (await _act(api, case.id, "resolve", outcome="x" * 61))[0] == 400
