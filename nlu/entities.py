@@ -20,7 +20,10 @@ TAKEN = "\0"  # in the working copy, where an earlier finder has been
 _DIGIT = re.compile(r"\d")
 _LINK = re.compile(r"(?:https?://|www\.)\S+", re.IGNORECASE)
 _MAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,4}")
-_IBAN = re.compile(r"(?<!\w)[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?(?!\w)", re.IGNORECASE)
+# Spelled out, since the flag for letter case would let in letters like "İ" that no IBAN has.
+_IBAN = re.compile(r"(?<!\w)[A-Za-z]{2}[0-9]{2}(?: ?[A-Za-z0-9]{4}){2,7}(?: ?[A-Za-z0-9]{1,3})?(?!\w)")
+# Arabic, Persian and full-width digits, which people on such keyboards type.
+_OTHER_DIGIT = re.compile("[\u0660-\u0669\u06f0-\u06f9\uff10-\uff19]")
 
 _MONTHS = {
     name: number
@@ -102,6 +105,7 @@ class Entities:
     def find(self, text: str, context: Context) -> tuple[Entity, ...]:
         """In the order of the text, none inside another; offsets are those of `text`."""
         left = text[:UNDERSTOOD_CHARACTERS].replace(TAKEN, " ")
+        left = _OTHER_DIGIT.sub(lambda digit: str(int(digit[0])), left)
         found: list[Entity] = []
         for finder in self._finders(left, context):
             for entity in finder(left):

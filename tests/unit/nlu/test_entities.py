@@ -36,6 +36,7 @@ def found(text: str, context: Context = Context()) -> list[tuple[str, str]]:  # 
         ("Bestellung 2024", "2024"),
         ("order 44120 from 3 May 2026", "44120"),
         ("Meine neue Adresse für Bestellung 12209", "12209"),
+        ("أين طلبي رقم ٤٧١١", "4711"),
     ],
 )
 def test_an_order_number_is_found(text: str, number: str) -> None:
@@ -117,6 +118,10 @@ def test_what_only_looks_like_it_is_left_alone(text: str) -> None:
 def test_a_mistyped_iban_is_doubtful_and_no_order_number() -> None:
     entities = BUILT_IN.find("DE00 3704 0044 0532 0130 00", Context())
     assert [(one.entity, one.confidence) for one in entities] == [("iban", 0.5)]
+
+
+def test_an_iban_has_only_letters_of_the_alphabet() -> None:
+    assert "iban" not in dict(found("İK89 3704 0044 0532 0130 00"))
 
 
 def test_offsets_count_characters_of_the_text_as_written() -> None:
