@@ -269,7 +269,7 @@ PLANNED = [
     ("nlu: {engine: rasa}", "nlu.engine: rasa is not available yet; use embedded."),
     ("nlu: {thresholds: {wrong_answers: 0.02}}", "nlu.thresholds.wrong_answers: is not available yet;"),
     ("desks: {slack: {token: '${NONE:-x}'}}", "desks.slack: is not available yet;"),
-    ("channels: {telegram: [{account: shop}]}", "channels.telegram: is not available yet;"),
+    ("channels: {whatsapp: [{account: shop}]}", "channels.whatsapp: is not available yet;"),
     ("privacy: {retention: {messages: 30}}", "privacy.retention: is not available yet;"),
 ]
 

@@ -1,0 +1,221 @@
+"""Talking to the Bot API: python-telegram-bot over aiohttp, and what its failures mean to us.
+
+https://core.telegram.org/bots/api#making-requests. The token is part of every address: no error that is raised here
+holds one, and nothing here logs.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Any, cast
+
+import aiohttp
+from telegram import Bot, InputFile
+from telegram.error import (
+    BadRequest,
+    ChatMigrated,
+    Conflict,
+    Forbidden,
+    InvalidToken,
+    NetworkError,
+    RetryAfter,
+    TelegramError,
+    TimedOut,
+)
+from telegram.request import BaseRequest, RequestData
+
+from bot.domain.errors import (
+    ChatMoved,
+    Misconfigured,
+    RecipientUnreachable,
+    SendDeferred,
+    SendError,
+    SendInDoubt,
+    SendRejected,
+)
+
+CONNECT = 5.0  # seconds
+READ = 15.0
+UPLOAD = 60.0
+ANSWER_LIMIT = 25 * 1024 * 1024  # bytes of a file or an answer; the cloud's own limit for files is 20 MB
+
+
+class NotSent(NetworkError):
+    """The request never got there."""
+
+
+class BadEntities(SendRejected):
+    """Telegram does not like how the text is marked up: send it plain."""
+
+
+class Transport(BaseRequest):
+    """One shared aiohttp session; four times the messages per second of the stock transport, and it can tell
+    "not sent" from "in doubt".
+    """
+
+    __slots__ = ("_http", "_read")
+
+    def __init__(self, http: aiohttp.ClientSession, read: float = READ) -> None:
+        self._http = http
+        self._read = read
+
+    @property
+    def read_timeout(self) -> float | None:
+        return self._read
+
+    async def initialize(self) -> None: ...
+
+    async def shutdown(self) -> None: ...
+
+    async def do_request(
+        self,
+        url: str,
+        method: str,
+        request_data: RequestData | None = None,
+        read_timeout: Any = BaseRequest.DEFAULT_NONE,
+        write_timeout: Any = BaseRequest.DEFAULT_NONE,
+        connect_timeout: Any = BaseRequest.DEFAULT_NONE,
+        pool_timeout: Any = BaseRequest.DEFAULT_NONE,
+    ) -> tuple[int, bytes]:
+        """Raises `NotSent`, or `TimedOut` when the request was written and its answer did not come whole."""
+        read = self._read if read_timeout is BaseRequest.DEFAULT_NONE else read_timeout
+        upload = UPLOAD if request_data is not None and request_data.contains_files else 0
+        timeout = aiohttp.ClientTimeout(
+            total=read + upload + CONNECT, connect=CONNECT, sock_read=read + upload
+        )
+        try:
+            async with self._http.request(method, url, data=_form(request_data), timeout=timeout) as answer:
+                return answer.status, await _bounded(answer)
+        # Without `from`: the library's error holds the address, and with it the token.
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            raise NotSent(type(error).__name__) from None
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise TimedOut(type(error).__name__) from None
+
+    @staticmethod
+    def parse_json_payload(payload: bytes) -> dict[str, Any]:
+        """The library's own would log the payload. Raises `TelegramError`."""
+        try:
+            found = json.loads(payload)
+        except (ValueError, RecursionError):
+            raise TelegramError("The answer is no JSON.") from None
+        if not isinstance(found, dict):
+            raise TelegramError("The answer is no JSON object.")
+        return found
+
+
+def _form(data: RequestData | None) -> Any:
+    if data is None:
+        return None
+    if not data.contains_files:
+        return data.json_parameters
+    form = aiohttp.FormData(data.json_parameters)
+    for name, (filename, content, mime) in cast(
+        "Mapping[str, tuple[str, bytes, str]]", data.multipart_data
+    ).items():
+        form.add_field(name, content, filename=filename, content_type=mime)
+    return form
+
+
+async def _bounded(answer: aiohttp.ClientResponse) -> bytes:
+    body = bytearray()
+    async for chunk in answer.content.iter_chunked(65536):
+        body += chunk
+        if len(body) > ANSWER_LIMIT:
+            raise BadRequest("file is too big")
+    return bytes(body)
+
+
+class Api(Bot):
+    """The library's bot, called by the method's name: its own methods read every answer into classes, and raise
+    on one that has a field they do not know, after the message was sent.
+    """
+
+    __slots__ = ()
+
+    def __init__(self, token: str, api_url: str, http: aiohttp.ClientSession) -> None:
+        base = api_url.rstrip("/")
+        transport = Transport(http)
+        super().__init__(
+            token,
+            base_url=f"{base}/bot",
+            base_file_url=f"{base}/file/bot",
+            request=transport,
+            get_updates_request=transport,
+        )
+
+    async def call(self, method: str, *, read: float = READ, **data: Any) -> Any:
+        """The `result` of a method. Raises a `SendError`; which one says what to do next."""
+        try:
+            return await self._post(method, data, read_timeout=read)
+        except TelegramError as error:
+            raise meaning(error) from None
+        except (KeyError, TypeError) as error:
+            raise SendInDoubt(f"Telegram's answer could not be read ({type(error).__name__}).") from None
+
+    async def download(self, file_path: str) -> bytes:
+        """Raises a `SendError`."""
+        try:
+            return await self.request.retrieve(f"{self.base_file_url}/{file_path}", read_timeout=UPLOAD)
+        except InvalidToken:
+            raise SendDeferred("Telegram does not have the file at hand.") from None
+        except TelegramError as error:
+            raise meaning(error) from None
+
+
+def upload(content: bytes, name: str) -> InputFile:
+    """With its content type by its name."""
+    return InputFile(content, filename=name, attach=False)
+
+
+# ── What a failure means ────────────────────────────────────────────────────────────────────────
+
+# 400s by a part of their description, https://github.com/tdlib/telegram-bot-api (Client.cpp); no code tells them apart.
+BROKEN_ENTITIES = ("can't parse entities", "entity_", "entities")
+LOST_CHATS = (
+    "chat not found",
+    "peer_id_invalid",
+    "user not found",
+    "have no rights to send",
+    "chat_write_forbidden",
+)
+
+
+def meaning(error: TelegramError) -> SendError:
+    """Our error for one of the library's. Order matters there: BadRequest and TimedOut are NetworkErrors."""
+    for kind, mean in MEANINGS:
+        if isinstance(error, kind):
+            return mean(error)
+    return SendInDoubt(f"Telegram's answer could not be read ({type(error).__name__}).")
+
+
+def _flooded(error: Any) -> SendError:
+    after = error.retry_after
+    wait = after if isinstance(after, timedelta) else timedelta(seconds=float(after))
+    return SendDeferred("Telegram asks to slow down.", wait)
+
+
+def _bad(error: Any) -> SendError:
+    words = str(error.message)
+    if any(part in words.lower() for part in LOST_CHATS):
+        return RecipientUnreachable(f"Telegram does not know this chat any more: {words}")
+    kind = BadEntities if any(part in words.lower() for part in BROKEN_ENTITIES) else SendRejected
+    return kind(f"Telegram refuses it: {words}")
+
+
+MEANINGS: tuple[tuple[type[TelegramError], Callable[[Any], SendError]], ...] = (
+    (RetryAfter, _flooded),
+    (ChatMigrated, lambda error: ChatMoved("The group is a supergroup now.", str(error.new_chat_id))),
+    (Forbidden, lambda error: RecipientUnreachable(f"Telegram says: {error.message}")),
+    (
+        InvalidToken,
+        lambda _: Misconfigured("Telegram does not accept the token; get the current one from @BotFather."),
+    ),
+    (Conflict, lambda error: Misconfigured(f"Somebody else uses this bot's updates: {error.message}")),
+    (BadRequest, _bad),
+    (TimedOut, lambda _: SendInDoubt("Telegram's answer did not come.")),
+    (NotSent, lambda _: SendDeferred("Telegram cannot be reached.")),
+    (NetworkError, lambda _: SendDeferred("Telegram has trouble just now.")),
+)
