@@ -218,7 +218,7 @@ SIGNALS: tuple[Signal, ...] = (
         zum (?:dritten|vierten|fünften|sechsten|x-?ten|hundertsten|wiederholten|\d+\.?) ?mal
         (?:drei|vier|fünf|sechs|zehn|mehr|\d+) ?mal {_ASKED}
         (?:mehrfach|mehrmals|schon oft) {_ASKED}
-        (?:dritte|vierte|fünfte|\d\.) (?:nachricht|mail|anfrage|beschwerde)
+        (?:dritte|vierte|fünfte|\d\.) (?:mal|nachricht|mail|anfrage|beschwerde)\b
         (?:third|fourth|fifth|sixth|umpteenth|\d+(?:rd|th)) {_MESSAGE}
         (?:called|written|emailed|contacted|asked|messaged) (?:\w+ ){{0,3}}{_OFTEN}
         """,

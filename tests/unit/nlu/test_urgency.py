@@ -1,5 +1,7 @@
 """What makes a message urgent, what does not, and that the reasons can be checked."""
 
+import time
+
 import pytest
 
 from bot.domain.understanding import Context, Level, Sentiment, Urgency
@@ -54,6 +56,7 @@ def test_security_money_and_law_are_at_least_high(text: str, reason: str) -> Non
         "Dringend! Ich brauche das Paket bis heute Abend",
         "I need it by tomorrow, this is urgent",
         "zum dritten Mal schreibe ich, und keine Antwort",
+        "das ist jetzt das dritte Mal, und immer noch nichts",
         "Ich bin im Rollstuhl und brauche das Bett bis morgen",
         "nothing works, all our customers are affected",
     ],
@@ -181,8 +184,6 @@ def test_letters_that_grow_in_lower_case_do_not_shift_the_words() -> None:
 
 @pytest.mark.parametrize("piece", ["bis ", "hat hat ", '"a ', "nicht ", "bis montag ", "!" * 3])
 def test_a_long_text_is_read_in_milliseconds(piece: str) -> None:
-    import time
-
     started = time.process_time()
     judged(piece * 100_000)
     assert time.process_time() - started < 0.3
