@@ -27,6 +27,10 @@ class HandoffRules(Struct, frozen=True, kw_only=True):
     desks: tuple[str, ...] = ("console",)  # each gets a card
     copies: tuple[str, ...] = ()  # those whose cards and threads must follow
 
+    def department(self, name: str) -> Department:
+        """One that was taken out of the configuration is looked after by the default one."""
+        return self.departments.get(name) or self.departments[self.default]
+
 
 class Expectation(Struct, frozen=True, kw_only=True):
     """When somebody will answer: `opens` is set while nobody is there."""
@@ -48,7 +52,7 @@ def expectation(
 
 def lease(case: Case, rules: HandoffRules, now: datetime) -> Lease:
     """A claim lasts business minutes: nobody loses a case overnight."""
-    department = rules.departments[case.department]
+    department = rules.department(case.department)
     return Lease(
         warn_at=add_business_time(department, now, rules.claim * WARN_AFTER, rules.zone),
         until=add_business_time(department, now, rules.claim, rules.zone),
@@ -59,7 +63,7 @@ def holding(
     case: Case, expected: Expectation, rules: HandoffRules, book: AnswerBook, now: datetime
 ) -> Saying:
     """What the customer is told when a person takes over."""
-    department = rules.departments[case.department]
+    department = rules.department(case.department)
     values = {
         "department": book.choose(department.label, case.language) if department.label else department.name,
         "wait": wait_in_words(expected.wait, case.language),

@@ -56,7 +56,7 @@ def hand_over(
 ) -> tuple[Case, list[Write]]:
     """A handoff as data: state, the word to the customer, the card to the agents, the journal."""
     case = replace(case, department=department_for(case, rules))
-    expected = expectation(rules.departments[case.department], usual, now, rules.zone)
+    expected = expectation(rules.department(case.department), usual, now, rules.zone)
     case = cases.hand_off(case, reason, detail, now, expected.due)
     case = replace(case, noticed_at=now)
     writes = [
@@ -345,7 +345,7 @@ class Takeover:
         """The promised time is over and nobody came: say so, once, and show it to the agents."""
         text = self._book().sentence("promise_broken", case.language, {"number": f"#{case.number}"})
         kept = replace(case, promise_broken=True, noticed_at=now, updated_at=now)
-        department = self._rules.departments[case.department]
+        department = self._rules.department(case.department)
         if department.fallback:
             kept = cases.move(kept, department.fallback, now)
         note = "The promised time has passed without a reply; the customer was told."

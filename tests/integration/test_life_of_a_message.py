@@ -554,3 +554,15 @@ async def test_human_mode_is_respected_for_every_intent_marked_so(tmp_path: Path
     async with world(tmp_path, policy_=policy(book=book(answer("hours", mode=Mode.HUMAN)))) as here:
         await here.hear(inbound("When are you open?"))
         assert (await here.case()).state is CaseState.WAITING
+
+
+async def test_a_case_outlives_its_department(here: World) -> None:
+    """Somebody takes a department out of the configuration while people wait in it."""
+    here.knows("I write for a newspaper", understanding("press"))
+    await here.hear(inbound("I write for a newspaper"))
+    here.rules = replace(here.rules, departments={"service": here.rules.departments["service"]})
+    await here.act(Act.CLAIM)
+    here.clock.forward(minutes=16)
+    await here.takeover.tick(await here.case())
+    assert (await here.case()).department == "press"
+    await here.act(Act.MOVE, department="service")
