@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 HINT = 0.6  # what the conversation's language weighs; one small word is worth 1
 ENOUGH = 0.45  # less is a guess, and a guess is worse than nothing
@@ -118,6 +119,7 @@ def language(words: Iterable[str], hint: str = "") -> str:
     return "de" if german > english else "en"
 
 
+@lru_cache(maxsize=4096)  # the same words come again and again
 def _by_shape(word: str) -> tuple[float, float, float]:
     german, english, other = (_SHAPE if shape.search(word) else 0.0 for shape in _SHAPES)
     return german, english, 2 * other

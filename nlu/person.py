@@ -10,6 +10,7 @@ nothing.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 _ENDINGS = ("", "e", "en", "em", "er", "es")
 
@@ -213,6 +214,7 @@ def _symbols(clause: str) -> str:
     return " ".join(symbol for symbol in found if symbol)
 
 
+@lru_cache(maxsize=4096)  # the same words come again and again
 def _symbol(word: str) -> str:
     known = _SYMBOL.get(word)
     if known is None:

@@ -6,6 +6,7 @@ Only words that judge are listed: a broken lamp is a fact and a matter for the i
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from bot.domain.understanding import Sentiment
 
@@ -133,6 +134,7 @@ def _means_it(words: Sequence[str], place: int) -> bool:
     return not greeting and not (place and words[place - 1] in _NOT_AFTER)
 
 
+@lru_cache(maxsize=4096)  # the same words come again and again
 def _listed(word: str) -> float:
     found = _WEIGHTS.get(word)
     if found is not None or word in _LOOKALIKES:

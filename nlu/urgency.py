@@ -18,6 +18,7 @@ from nlu.signals import SIGNALS, Signal
 HIGH_AT, CRITICAL_AT = 3.0, 10.0  # points
 FULL_SCORE = 12.0  # points that make the score 1
 SURE = 0.5  # from which confidence the intent's own urgency counts
+_rank = {level: level.rank for level in Level}.__getitem__  # `rank` itself looks through all levels each time
 REASONS = 5  # an agent reads no more
 
 _QUOTED = re.compile(
@@ -60,10 +61,10 @@ def urgency(text: str, known: Known) -> Urgency:
     found = list(signals(text))
     points = _points(found) + _tone(known.sentiment)
     added = list(_surroundings(known))
-    level = max(_level(points, found), _floor(found), _prior(known, found), key=lambda one: one.rank)
+    level = max(_level(points, found), _floor(found), _prior(known, found), key=_rank)
     if level is not Level.LOW:
-        level = max(level, _raised(points, added), key=lambda one: one.rank)
-    total = max(points, 0.0) + sum(extra for extra, _ in added) + level.rank
+        level = max(level, _raised(points, added), key=_rank)
+    total = max(points, 0.0) + sum(extra for extra, _ in added) + _rank(level)
     reasons = [one.reason for one in sorted(found, key=lambda one: -abs(one.signal.points))]
     reasons += _prior_reason(known, level, found) + [reason for _, reason in added]
     return Urgency(
@@ -122,7 +123,7 @@ def _level(points: float, found: list[Found]) -> Level:
 
 
 def _floor(found: Iterable[Found]) -> Level:
-    return max((one.signal.floor for one in found), key=lambda level: level.rank, default=Level.LOW)
+    return max((one.signal.floor for one in found), key=_rank, default=Level.LOW)
 
 
 def _prior(known: Known, found: list[Found]) -> Level:
@@ -136,7 +137,7 @@ _CALMER = {Level.HIGH: Level.NORMAL, Level.NORMAL: Level.LOW}
 
 
 def _prior_reason(known: Known, level: Level, found: list[Found]) -> list[str]:
-    if known.prior and level.rank >= Level.HIGH.rank and _prior(known, found) is level:
+    if known.prior and _rank(level) >= _rank(Level.HIGH) and _prior(known, found) is level:
         return [f"about: {known.intent.replace('_', ' ')}"]
     return []
 
