@@ -193,6 +193,8 @@ def _compose(file: Path) -> Node | None:
         node: Node | None = YAML(typ="safe", pure=True).compose(text)
     except YAMLError as exc:
         raise BadData(_complaint(file, exc)) from exc
+    except RecursionError as exc:
+        raise BadData(f"{file}: nested too deeply to be read; check its brackets.") from exc
     return node
 
 

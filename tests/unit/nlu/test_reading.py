@@ -140,6 +140,7 @@ def test_doubtful_examples_are_warned_of_by_name(tmp_path: Path) -> None:
         ("nlu:\n- regex: a\n  examples: |\n    - (\n", ":4: `(` is not a regular expression"),
         ("nlu:\n- intent: a\n  examples: |\n    - b\n   bad: indent\n", "the YAML is broken"),
         ("nlu:\n\t- intent: a\n", ":2: the YAML is broken"),
+        ("[" * 5000, "nested too deeply"),
         ("nlu: []\n", "there are no training examples"),
         ("nlu:\n- intent: a\n  examples: |\n    - b\n", "the only intent is `a`"),
     ],
