@@ -58,6 +58,27 @@ def entry(
     )
 
 
+def event_entry(
+    kind: Did, event: Event, case: str, now: datetime, new_id: NewId, attributes: Attributes | None = None
+) -> Insert:
+    """A fact about an event, whether it has a case or not."""
+    return Insert(
+        scope=f"customer:{event.lane}",
+        record=Entry(
+            id=new_id(),
+            kind=kind,
+            customer=event.lane,
+            case=case,
+            channel=event.channel,
+            account=event.account,
+            actor="customer",
+            attributes=dict(attributes or {}),
+            happened_at=event.inbound.sent_at or now,
+            at=now,
+        ),
+    )
+
+
 def taken_in(event: Event, case: Case, intent: str, author: Author) -> Insert:
     """The customer's message, as a line of the transcript."""
     inbound = event.inbound

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import structlog
@@ -11,24 +11,20 @@ from msgspec.structs import replace
 
 from bot import metrics
 from bot.domain import cases, drafts
+from bot.domain.batches import as_lines, together
 from bot.domain.cases import Case, CaseState, Reason
-from bot.domain.customers import Customer, Identity
-from bot.domain.decisions import GREETING, Decision, LookupCall, LookupResult, Policy, Turn, decide, opening
-from bot.domain.errors import EngineUnavailable, LookupFailed, StoreUnavailable, TemplateFailed
-from bot.domain.journal import Did, Entry
+from bot.domain.customers import Customer
+from bot.domain.decisions import Decision, LookupCall, LookupResult, Policy, Turn, decide, opening
+from bot.domain.errors import LookupFailed, StoreUnavailable, TemplateFailed
+from bot.domain.journal import Did
 from bot.domain.messages import (
-    Address,
     Author,
     AuthorKind,
-    Direction,
     Event,
     EventKind,
     EventState,
     FeedKind,
-    Fetch,
-    Inbound,
     Message,
-    MessageState,
 )
 from bot.domain.outbox import Posting
 from bot.domain.ports import (
@@ -46,9 +42,12 @@ from bot.domain.ports import (
     Update,
     Write,
 )
-from bot.domain.understanding import UNDERSTOOD_CHARACTERS, Context, Intent, Understanding
+from bot.domain.understanding import Understanding
 from bot.services.courtesies import Courtesies
 from bot.services.fetching import remembered
+from bot.services.finding import identities, last_case
+from bot.services.hearing import NOTHING, Hearing
+from bot.services.noticing import Noticing
 from handoff.assignment import department_for
 from handoff.policy import HandoffRules, lease
 from handoff.takeover import Usual, hand_over
@@ -59,13 +58,8 @@ BATCH = 50  # events of one lane read at once
 POISON = 5  # failures until an event is parked
 BACKOFF = timedelta(seconds=1)
 TRIES = 10
-NOTHING = Understanding(text="", intent=Intent(name="", confidence=0.0))
 
-PRESENCE = {EventKind.BLOCKED: False, EventKind.UNBLOCKED: True}
-RECEIPTS = {EventKind.DELIVERED: MessageState.DELIVERED, EventKind.READ: MessageState.READ}
-ARRIVED = (MessageState.SENT, MessageState.DELIVERED, MessageState.READ)
 TALK = (EventKind.MESSAGE, EventKind.PRESS, EventKind.STARTED)
-GREETED = Understanding(text="", intent=Intent(name=GREETING, confidence=1.0))
 
 
 class Later(Struct, frozen=True, kw_only=True):
@@ -94,7 +88,6 @@ class Answering:
     ) -> None:
         self._store = store
         self._commit = commit
-        self._understander = understander
         self._policy = policy
         self._lookups = lookups
         self._current_rules = rules  # the configuration may be read again while we run
@@ -104,15 +97,8 @@ class Answering:
         self._new_id = new_id
         self._patience = patience
         self._courtesies = Courtesies(connectors)
-        self._kinds: dict[EventKind, Callable[[Event], Awaitable[list[Write]]]] = {
-            EventKind.EDIT: self._edited,
-            EventKind.DELETE: self._deleted,
-            EventKind.DELIVERED: self._receipt,
-            EventKind.READ: self._receipt,
-            EventKind.BLOCKED: self._presence,
-            EventKind.UNBLOCKED: self._presence,
-            EventKind.MOVED: self._moved,
-        }
+        self._hearing = Hearing(understander, policy, new_id)
+        self._noticing = Noticing(store, connectors, clock, new_id)
 
     @property
     def _rules(self) -> HandoffRules:
@@ -124,7 +110,7 @@ class Answering:
             events = await self._pending(lane)
             if not events:
                 return None
-            batch = _together(events)
+            batch = together(events)
             later = await self._guarded(batch)
             if later is not None:
                 return later
@@ -153,10 +139,10 @@ class Answering:
         started = self._clock()
         for _ in range(TRIES):
             customer = await self._customer(batch[0])
-            last = await self._last_case(customer.id)
+            last = await last_case(self._store, customer.id)
             bots = last is None or last.state is CaseState.BOT
             async with self._courtesies.typing(batch[-1].inbound.address, wanted=bots):
-                turn, understood = await self._hear(batch, last, customer)
+                turn, understood = await self._hearing.hear(batch, last, customer)
                 if later := self._wait_for_more(batch, turn, last):
                     return later
                 changes = await self._decided(batch, customer, last, turn, understood)
@@ -171,83 +157,11 @@ class Answering:
     async def _customer(self, event: Event) -> Customer:
         """Resolved again when it is processed: the identity may have moved since the lane was fixed."""
         address = event.inbound.address
-        found = await self._identities(address)
+        found = await identities(self._store, address)
         customer = await self._store.get(Customer, found[0].customer if found else event.lane)
         if customer is None:
             raise LookupError("the event's customer is gone")
         return customer
-
-    async def _last_case(self, customer: str) -> Case | None:
-        """The open case, else the latest one."""
-        found = await self._store.find(
-            Query(kind=Case, equals={"customer": customer, "is_open": True}, limit=1)
-        ) or await self._store.find(
-            Query(kind=Case, equals={"customer": customer}, order="-opened_at", limit=1)
-        )
-        return found[0] if found else None
-
-    async def _hear(
-        self, batch: Sequence[Event], last: Case | None, customer: Customer
-    ) -> tuple[Turn, dict[str, Understanding]]:
-        expects = _expected(last, self._policy())
-        context = Context(
-            language=(last.language if last else "") or customer.language or batch[0].inbound.language,
-            public=batch[-1].inbound.address.public,
-            repeats=len(batch) - 1,
-            expects=expects,
-        )
-        understood = {event.id: await self._heard(event.inbound, context) for event in batch}
-        whole = await self._whole(batch, list(understood.values()), context)
-        turn = Turn(
-            question=self._new_id(),
-            understanding=whole,
-            address=batch[-1].inbound.address,
-            at=_said_at(batch[0]),
-            press=batch[0].inbound.press,
-            readable=any(_is_readable(event.inbound) for event in batch),
-        )
-        return turn, understood
-
-    async def _heard(self, inbound: Inbound, context: Context) -> Understanding:
-        """Who opens the chat is greeted; what the link they followed says is no question of theirs."""
-        if inbound.kind is EventKind.STARTED:
-            return replace(GREETED, language=context.language)
-        return await self._understand(inbound.text, context)
-
-    async def _understand(self, text: str, context: Context) -> Understanding:
-        if not text.strip():
-            return NOTHING
-        try:
-            return await self._understander().understand(text[:UNDERSTOOD_CHARACTERS], context)
-        except EngineUnavailable:
-            log.warning("engine.unavailable")
-            return NOTHING
-
-    async def _whole(
-        self, batch: Sequence[Event], parts: list[Understanding], context: Context
-    ) -> Understanding:
-        """What a flurry of messages means: the clearest question in it, with everything else they say."""
-        if len(parts) == 1:
-            return parts[0]
-        text = "\n".join(event.inbound.text for event in batch if event.inbound.text)
-        joined = await self._understand(text, context)
-        book = self._policy().book
-        questions = [
-            part
-            for part in (*parts, joined)
-            if (a := book.answers.get(part.intent.name)) is None or not a.smalltalk
-        ]
-        best = max(questions or parts, key=lambda part: part.intent.confidence)
-        urgency = max(
-            (part.urgency for part in (*parts, joined)),
-            key=lambda urgency: (urgency.level.rank, urgency.score),
-        )
-        return replace(
-            best,
-            entities=tuple(entity for part in parts for entity in part.entities),
-            urgency=urgency,
-            wants_person=any(part.wants_person for part in parts),
-        )
 
     def _wait_for_more(self, batch: Sequence[Event], turn: Turn, last: Case | None) -> Later | None:
         """A "Hi" is often followed by the question: a greeting or half a sentence waits for a breath."""
@@ -395,7 +309,7 @@ class Answering:
         author = Author(kind=AuthorKind.CUSTOMER, id=after.customer, name=after.pseudonym)
         lines = [
             drafts.taken_in(event, after, understood[event.id].intent.name, author)
-            for event in _with_albums(batch)
+            for event in as_lines(batch)
         ]
         all_writes: list[Write] = [
             Insert(record=replace(after, version=0)) if before.version < 0 else Update(record=after),
@@ -439,7 +353,7 @@ class Answering:
 
     async def _back_again(self, event: Event) -> list[Write]:
         """Who writes can be written to, whatever a failed send made us believe."""
-        away = [one for one in await self._identities(event.inbound.address) if not one.reachable]
+        away = [one for one in await identities(self._store, event.inbound.address) if not one.reachable]
         return [Update(record=replace(one, reachable=True)) for one in away]
 
     def _understood(self, case: Case, understood: Understanding, now: datetime) -> Write:
@@ -458,8 +372,7 @@ class Answering:
     async def _fact(self, event: Event) -> Later | None:
         """Receipts, edits, presence: applied to what they are about, stored and counted when unknown."""
         for _ in range(TRIES):
-            handle = self._kinds.get(event.inbound.kind)
-            writes = await handle(event) if handle else []
+            writes = await self._noticing.notice(event)
             done = Update(record=replace(event, state=EventState.DONE))
             if isinstance(await self._commit(Changes(writes=(done, *writes))), Applied):
                 metrics.PROCESSED.labels(event.channel).inc()
@@ -469,97 +382,6 @@ class Answering:
                 return None
             event = fresh
         return Later(delay=BACKOFF)
-
-    async def _about(self, event: Event) -> Message | None:
-        """The message an event refers to: by the platform's id, or by ours."""
-        refers_to = event.inbound.refers_to
-        message = await self._store.get(Message, refers_to)
-        if message is None:
-            query = Query(kind=Message, equals={"customer": event.lane, "external_id": refers_to}, limit=1)
-            message = next(iter(await self._store.find(query)), None)
-        ours = message is not None and message.customer == event.lane
-        return message if ours else None
-
-    async def _receipt(self, event: Event) -> list[Write]:
-        """Receipts only move messages on; a read one says the same of all before it."""
-        message = await self._about(event)
-        if message is None:
-            return []
-        state = RECEIPTS[event.inbound.kind]
-        before = await self._sent_before(message) if state is MessageState.READ else []
-        moved = [one for one in (message, *before) if _moves_on(one.state, state)]
-        if not moved:
-            return []
-        kind = Did.READ if state is MessageState.READ else Did.DELIVERED
-        changed: list[Write] = [Update(record=replace(one, state=state)) for one in moved]
-        return [*changed, self._plain(kind, event, message.case)]
-
-    async def _sent_before(self, message: Message) -> list[Message]:
-        query = Query(
-            kind=Message,
-            equals={"customer": message.customer},
-            until={"seq": message.seq - 1},
-            order="-seq",
-            limit=BATCH,
-        )
-        ours = [one for one in await self._store.find(query) if one.direction is Direction.OUT]
-        return [one for one in ours if one.address == message.address and one.state in ARRIVED]
-
-    async def _edited(self, event: Event) -> list[Write]:
-        message = await self._about(event)
-        if message is None:
-            return []
-        known = {one.remote: one for one in message.attachments if one.remote}
-        files = tuple(known.get(one.remote, one) for one in event.inbound.attachments)
-        text, at = event.inbound.text, event.received_at
-        edited = replace(message, text=text, attachments=files or message.attachments, edited_at=at)
-        fetched_already = await self._store.get(Fetch, message.id) is not None
-        return [Update(record=edited), *([] if fetched_already else self._remembered(edited))]
-
-    async def _deleted(self, event: Event) -> list[Write]:
-        message = await self._about(event)
-        if message is None:
-            return []
-        return [Update(record=replace(message, text="", attachments=(), deleted_at=event.received_at))]
-
-    async def _presence(self, event: Event) -> list[Write]:
-        identities = await self._identities(event.inbound.address)
-        reachable = PRESENCE[event.inbound.kind]
-        kind = Did.UNBLOCKED if reachable else Did.BLOCKED
-        changed: list[Write] = [Update(record=replace(one, reachable=reachable)) for one in identities]
-        last = await self._last_case(event.lane)
-        return [*changed, self._plain(kind, event, last.id if last else "")]
-
-    async def _moved(self, event: Event) -> list[Write]:
-        """The conversation goes on under another id: so does whatever is still to be said in it."""
-        chat, address = event.inbound.refers_to, event.inbound.address
-        identities = [one for one in await self._identities(address) if one.chat == address.chat]
-        last = await self._last_case(event.lane)
-        writes: list[Write] = [Update(record=replace(one, chat=chat)) for one in identities]
-        if last and last.address.chat == address.chat:
-            writes.append(Update(record=replace(last, address=replace(last.address, chat=chat))))
-        return writes
-
-    async def _identities(self, address: Address) -> list[Identity]:
-        equals = {"channel": address.channel, "account": address.account, "user": address.user}
-        return await self._store.find(Query(kind=Identity, equals=equals, limit=1))
-
-    def _plain(self, kind: Did, event: Event, case: str) -> Write:
-        now = self._clock()
-        return Insert(
-            scope=f"customer:{event.lane}",
-            record=Entry(
-                id=self._new_id(),
-                kind=kind,
-                customer=event.lane,
-                case=case,
-                channel=event.channel,
-                account=event.account,
-                actor="customer",
-                happened_at=event.inbound.sent_at or now,
-                at=now,
-            ),
-        )
 
     # ── When processing fails ───────────────────────────────────────────────────────────────────
 
@@ -578,10 +400,11 @@ class Answering:
     async def _park(self, event: Event) -> None:
         now = self._clock()
         customer = await self._customer(event)
-        last = await self._last_case(customer.id)
+        last = await last_case(self._store, customer.id)
         turn = Turn(question="", understanding=NOTHING, address=event.inbound.address, at=event.received_at)
         before = last if last and last.is_open else await self._new_case(customer, last, turn, now)
-        case, writes = before, [self._plain(Did.PARKED, event, before.id)]
+        case = before
+        writes: list[Write] = [drafts.event_entry(Did.PARKED, event, before.id, now, self._new_id)]
         if case.state is CaseState.BOT:
             usual = await self._usual(department_for(case, self._rules))
             args = (self._rules, self._policy().book, usual, now, self._new_id)
@@ -595,61 +418,6 @@ class Answering:
         parked = (stored, Update(record=event), *shown, *writes)
         if isinstance(await self._commit(Changes(writes=parked)), Applied):
             metrics.PARKED.labels(event.channel).inc()
-
-
-def _together(events: Sequence[Event]) -> list[Event]:
-    """The messages at the head of a lane that are answered as one; anything else goes alone."""
-    head = events[0]
-    if head.inbound.kind is not EventKind.MESSAGE or head.attempts:
-        return [head]
-    batch = []
-    for event in events:
-        same_chat = event.inbound.address == head.inbound.address
-        if event.inbound.kind is not EventKind.MESSAGE or not same_chat or event.attempts:
-            break
-        batch.append(event)
-    return batch
-
-
-def _with_albums(batch: Sequence[Event]) -> list[Event]:
-    """What the platform shows as one message is one line: the first of an album, with what the others brought."""
-    lines: list[Event] = []
-    for event in batch:
-        group = event.inbound.group
-        if lines and group and lines[-1].inbound.group == group:
-            lines[-1] = replace(lines[-1], inbound=_joined(lines[-1].inbound, event.inbound))
-        else:
-            lines.append(event)
-    return lines
-
-
-def _joined(first: Inbound, more: Inbound) -> Inbound:
-    text = "\n".join(filter(None, (first.text, more.text)))
-    return replace(first, text=text, attachments=(*first.attachments, *more.attachments))
-
-
-def _said_at(event: Event) -> datetime:
-    """By the platform's clock where it tells, since after an outage of ours it brings what is hours old."""
-    return min(event.inbound.sent_at or event.received_at, event.received_at)
-
-
-def _is_readable(inbound: Inbound) -> bool:
-    return bool(inbound.text.strip()) or inbound.kind is EventKind.STARTED
-
-
-def _moves_on(known: MessageState, new: MessageState) -> bool:
-    """A receipt may be faster than our own note that the message was sent."""
-    order = (MessageState.SENDING, *ARRIVED)
-    return known in order and order.index(known) < order.index(new)
-
-
-def _expected(last: Case | None, policy: Policy) -> str:
-    """The entity the bot has asked for."""
-    if last is None or last.asked is None or not last.asked.slot:
-        return ""
-    answer = policy.book.answers.get(last.asked.intent)
-    needs = answer.needs if answer else ()
-    return next((need.entity for need in needs if need.slot == last.asked.slot), "")
 
 
 def _has_person(case: Case | None) -> bool:

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from bot import metrics
+from bot.domain import drafts
 from bot.domain.customers import Customer, Identity, pseudonym
 from bot.domain.errors import StoreUnavailable
-from bot.domain.journal import Did, Entry
-from bot.domain.messages import Address, Event, Inbound
+from bot.domain.journal import Did
+from bot.domain.messages import Event, Inbound
 from bot.domain.ports import (
     Add,
     Applied,
@@ -19,10 +20,10 @@ from bot.domain.ports import (
     Duplicate,
     Insert,
     NewId,
-    Query,
     Store,
     Write,
 )
+from bot.services.finding import identities
 
 TRIES = 5  # two first messages of one customer race at most a few times
 
@@ -43,7 +44,7 @@ class Receiving:
 
     async def _one(self, inbound: Inbound) -> str:
         for _ in range(TRIES):
-            identity = await self._identity(inbound.address)
+            identity = next(iter(await identities(self._store, inbound.address)), None)
             event, writes = self._writes(inbound, identity)
             outcome = await self._commit(Changes(writes=tuple(writes)))
             if isinstance(outcome, Applied):
@@ -53,16 +54,6 @@ class Receiving:
                 return await self._duplicate(inbound, outcome.id)
         raise StoreUnavailable("The event could not be stored just now; send it again.")
 
-    async def _identity(self, address: Address) -> Identity | None:
-        found = await self._store.find(
-            Query(
-                kind=Identity,
-                equals={"channel": address.channel, "account": address.account, "user": address.user},
-                limit=1,
-            )
-        )
-        return found[0] if found else None
-
     def _writes(self, inbound: Inbound, identity: Identity | None) -> tuple[Event, list[Write]]:
         now = self._clock()
         writes: list[Write] = []
@@ -70,7 +61,8 @@ class Receiving:
             identity, writes = self._stranger(inbound, now)
         event = Event(id=self._new_id(), lane=identity.customer, inbound=inbound, received_at=now)
         writes.append(Insert(record=event, scope=f"lane:{event.lane}"))
-        writes.append(Insert(record=self._entry(event, now), scope=f"customer:{identity.customer}"))
+        facts = {"event": event.id, "kind": event.inbound.kind}
+        writes.append(drafts.event_entry(Did.RECEIVED, event, "", now, self._new_id, facts))
         return event, writes
 
     def _stranger(self, inbound: Inbound, now: datetime) -> tuple[Identity, list[Write]]:
@@ -87,19 +79,6 @@ class Receiving:
             created_at=now,
         )
         return identity, [Insert(record=customer), Insert(record=identity)]
-
-    def _entry(self, event: Event, now: datetime) -> Entry:
-        return Entry(
-            id=self._new_id(),
-            kind=Did.RECEIVED,
-            customer=event.lane,
-            channel=event.channel,
-            account=event.account,
-            actor="customer",
-            attributes={"event": event.id, "kind": event.inbound.kind},
-            happened_at=event.inbound.sent_at or now,
-            at=now,
-        )
 
     async def _duplicate(self, inbound: Inbound, known: str) -> str:
         channel = inbound.address.channel
