@@ -10,9 +10,10 @@ import os
 import sys
 import traceback
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 import msgspec
 import structlog
@@ -56,12 +57,27 @@ def setup(
             *_rendering(stream or sys.stderr, os.environ if environ is None else environ),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=lambda *_: structlog.WriteLogger(stream or sys.stderr),
+        logger_factory=lambda *_: structlog.WriteLogger(cast("TextIO", Lossy(stream or sys.stderr))),
     )
     logging.root.handlers[:] = [Forward()]
     logging.root.setLevel(logging.WARNING)
     # Its lines hold whole addresses, with the tokens in them.
     logging.getLogger("aiohttp.access").disabled = True
+
+
+class Lossy:
+    """A stream whose trouble (a full disk, a pipe that nobody reads any more) is not that of whoever logs."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> None:
+        with suppress(OSError):
+            self._stream.write(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            self._stream.flush()
 
 
 def _rendering(stream: TextIO, environ: Mapping[str, str]) -> list[Processor]:

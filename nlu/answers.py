@@ -149,6 +149,8 @@ def _read(path: Path) -> Any:
         raise BadData(f"{path}{line}: not valid YAML ({problem}); check indentation and quotes.") from exc
     except YAMLError as exc:
         raise BadData(f"{path}: not valid YAML; it may hold a control character.") from exc
+    except RecursionError as exc:
+        raise BadData(f"{path}: nested too deeply to be read; check its brackets.") from exc
 
 
 class _Reader:

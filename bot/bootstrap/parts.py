@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -16,10 +17,11 @@ from msgspec.structs import replace
 
 from bot.bootstrap.content import Live, read_content
 from bot.config import ConfigError, Settings, convert
+from bot.domain.customers import Customer
 from bot.domain.errors import StoreUnavailable
 from bot.domain.ids import new_id
 from bot.domain.messages import FeedEntry
-from bot.domain.ports import Broadcast, Changes, Conflict, Connector, Files, Insert, Queue, Store
+from bot.domain.ports import Broadcast, Changes, Conflict, Connector, Files, Insert, Query, Queue, Store
 from bot.lookups import HttpLookups, LookupConfig
 from bot.queues.memory import MemoryBroadcast, MemoryQueue
 from bot.services.answering import Answering
@@ -71,10 +73,10 @@ def now() -> datetime:
 async def assembled(settings: Settings) -> AsyncIterator[Parts]:
     """All parts, open; closed again in the reverse order. Raises `ConfigError`, `BadData`, `StoreUnavailable`."""
     live = Live(read_content(settings))
-    secret = secret_key(settings)
     store = open_store(settings)
     queue, broadcast = MemoryQueue(), MemoryBroadcast()
     try:
+        secret = secret_key(settings, is_new=not await store.find(Query(kind=Customer, limit=1)))
         # How much happens at once is bounded by whoever asks (lanes, sends), so a slow platform holds up nobody.
         async with aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0), cookie_jar=aiohttp.DummyCookieJar()
@@ -195,14 +197,15 @@ def open_store(settings: Settings) -> SqliteStore:
     return SqliteStore(store_path(settings))
 
 
-def secret_key(settings: Settings) -> bytes:
-    """The key of pseudonyms, chat tokens and sessions: from the environment, else made once beside the store."""
+def secret_key(settings: Settings, *, is_new: bool) -> bytes:
+    """The key of pseudonyms, chat tokens and sessions: from the environment, else made once beside a new store."""
     if settings.environment.secret_key:
         return settings.environment.secret_key.encode()
     path = store_path(settings).parent / "secret.key"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if not path.exists():
+            _may_be_made(path, is_new=is_new)
             _write_secret(path)
         key = bytes.fromhex(path.read_text(encoding="ascii").strip())
     except (OSError, ValueError) as exc:
@@ -214,12 +217,19 @@ def secret_key(settings: Settings) -> bytes:
     return key
 
 
+def _may_be_made(path: Path, *, is_new: bool) -> None:
+    if not is_new:
+        raise ConfigError(
+            f"{path} is gone, and nobody can go on with a chat without it: restore it from a backup or set "
+            f"SWITCHBOARD_SECRET_KEY. Where that is impossible, `openssl rand -hex {SECRET_BYTES} > {path}` starts anew."
+        )
+
+
 def _write_secret(path: Path) -> None:
     """All of it or nothing, and only for us: half a key would lock out every customer later."""
-    fresh = path.with_suffix(f".{os.getpid()}")
-    with os.fdopen(
-        os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii"
-    ) as file:
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".secret-")
+    fresh = Path(name)
+    with os.fdopen(handle, "w", encoding="ascii") as file:
         file.write(secrets.token_hex(SECRET_BYTES))
         file.flush()
         os.fsync(file.fileno())

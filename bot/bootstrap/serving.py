@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import fcntl
 import os
 import secrets
 import signal
-from collections.abc import Mapping
-from contextlib import AsyncExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 
 import click
@@ -16,11 +17,11 @@ import structlog
 from aiohttp import web
 
 from bot import config, logs
-from bot.bootstrap.content import read_content
-from bot.bootstrap.parts import Parts, assembled, now, web_context
+from bot.bootstrap.content import Content, read_content
+from bot.bootstrap.parts import Parts, assembled, now, store_path, web_context
 from bot.config import ConfigError, Settings
 from bot.domain.errors import SwitchboardError
-from bot.domain.ports import Applied, Changes, Insert, Query, Runs, User
+from bot.domain.ports import Add, Applied, Changes, Insert, Query, Runs, User
 from bot.web import app as application
 from bot.web.console.passwords import hash_password
 from bot.web.probes import Probe
@@ -51,19 +52,36 @@ async def serve(settings: Settings, role: str, config_path: Path | str) -> None:
     logs.setup()
     async with AsyncExitStack() as stack:
         parts = await stack.enter_async_context(assembled(settings))
+        stack.enter_context(alone(store_path(settings)))
         await have_a_model(parts)
         _warn_about_answers(parts)
-        stopping = _stop_on_signals(parts, config_path)
+        stopping, reread = _on_signals()
         await _start_adapters(parts, stack)
         await _listen(parts, stack)
         password = await first_admin(parts)  # once nothing can fail: it is shown to nobody a second time
         await parts.worker.start()
         stack.push_async_callback(parts.worker.stop)
-        follower = asyncio.create_task(_follow(parts))
-        stack.callback(follower.cancel)
+        for job in (_follow(parts), _reload(parts, config_path, reread)):
+            stack.callback(asyncio.create_task(job).cancel)
         _greet(settings, password)
         await stopping.wait()
         click.echo("Stopping: finishing what is in hand …", err=True)
+
+
+@contextmanager
+def alone(store: Path) -> Iterator[None]:
+    """The one server of a store: another would take what we are sending for left behind, and send it too.
+
+    Raises `ConfigError`. The lock ends with the process, however that ends.
+    """
+    with store.with_name(f"{store.name}.lock").open("ab") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as exc:
+            raise ConfigError(
+                f"Another server works with {store}; stop it first, or give this one a store of its own."
+            ) from exc
+        yield
 
 
 async def have_a_model(parts: Parts) -> None:
@@ -113,21 +131,37 @@ async def first_admin(parts: Parts) -> str:
     return password if made and not given else ""
 
 
-def _stop_on_signals(parts: Parts, config_path: Path | str) -> asyncio.Event:
-    stopping = asyncio.Event()
+def _on_signals() -> tuple[asyncio.Event, asyncio.Event]:
+    """Set when we have to stop, and when the configuration should be read again."""
+    stopping, reread = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
     for wanted in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(wanted, stopping.set)
-    loop.add_signal_handler(signal.SIGHUP, reload, parts, config_path)
-    return stopping
+    loop.add_signal_handler(signal.SIGHUP, reread.set)
+    return stopping, reread
 
 
-def reload(parts: Parts, config_path: Path | str) -> None:
-    """Read the configuration again; an error keeps the old one."""
-    try:
+async def _reload(parts: Parts, config_path: Path | str, asked: asyncio.Event) -> None:
+    """Whenever it is asked for; asking twice at once is asking once."""
+    while True:
+        await asked.wait()
+        asked.clear()
+        try:
+            await reload(parts, config_path)
+        except Exception:
+            log.exception("config.broke")
+
+
+async def reload(parts: Parts, config_path: Path | str) -> None:
+    """Read the configuration again, off the loop (YAML takes a third of a second); an error keeps the old one."""
+
+    def read() -> tuple[Settings, Content]:
         listening = parts.settings.server  # --host and --port still count
         fresh = config.load(config_path, os.environ).listening(listening.host, listening.port)
-        content = read_content(fresh)
+        return fresh, read_content(fresh)
+
+    try:
+        fresh, content = await asyncio.to_thread(read)
     except SwitchboardError as error:
         log.error("config.kept", why=str(error))  # noqa: TRY400  the sentence says it all
         return
@@ -168,8 +202,10 @@ def _why_not_listening(error: OSError, host: str, port: int) -> str:
 
 def probes(parts: Parts) -> Mapping[str, Probe]:
     async def store() -> str:
+        """It can be read and, since a full disk can be too, written."""
         try:
             await parts.store.find(Query(kind=User, limit=1))
+            await parts.store.apply(Changes(writes=(Add(counter="probed"),)))
         except SwitchboardError as error:
             return str(error)
         return ""

@@ -36,6 +36,8 @@ def read(path: Path) -> Any:
         raise ConfigError(f"{path}{line}: not valid YAML ({problem}); check indentation and quotes.") from exc
     except YAMLError as exc:
         raise ConfigError(f"{path}: not valid YAML; it may hold a control character.") from exc
+    except RecursionError as exc:
+        raise ConfigError(f"{path}: nested too deeply to be read; check its brackets.") from exc
 
 
 VARIABLE = re.compile(r"\$\$\{|\$\{(?:(?P<name>[A-Za-z_]\w*)(?::-(?P<default>[^}]*))?\})?")

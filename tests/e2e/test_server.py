@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import signal
 from pathlib import Path
 
@@ -163,6 +164,50 @@ async def test_a_port_in_use_is_said_in_one_sentence(server: Server, tmp_path: P
     second.port = server.port
     assert await second.fails_to_start() == 2
     assert f"Port {server.port} on 127.0.0.1 is in use" in second.log()
+
+
+async def test_two_servers_do_not_share_a_store(server: Server, models: Path) -> None:
+    second = Server(server.folder, models)
+    assert await second.fails_to_start() == 2
+    assert f"Another server works with {server.folder}/switchboard.db" in second.log()
+
+
+async def test_a_key_that_is_gone_is_not_replaced_in_silence(customer: Customer, server: Server) -> None:
+    """A new one would shut every customer out of their chat."""
+    await customer.say("Wo ist mein Paket 4711?")
+    await server.stop()
+    key = server.folder / "secret.key"
+    kept = key.read_text(encoding="ascii")
+    key.unlink()
+    assert await server.fails_to_start() == 2
+    assert "secret.key is gone" in server.log()
+    key.write_text(kept, encoding="ascii")
+    await server.start()
+    assert len(await customer.hears(1)) == 1
+
+
+@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="only Linux limits another process")
+async def test_a_full_disk_says_come_again_until_there_is_room(
+    customer: Customer, server: Server, http: aiohttp.ClientSession
+) -> None:
+    resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))
+    body = {"customer": customer.token, "id": "m1", "text": "Wo ist mein Paket 4711?"}
+    async with http.post(f"{server.url}/chat/messages", json=body) as answer:
+        assert (answer.status, "Retry-After" in answer.headers) == (503, True)
+    async with http.get(f"{server.url}/readyz") as answer:
+        assert (answer.status, list((await answer.json())["failing"])) == (503, ["store"])
+    resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    await server.ready()
+    await customer.say("Wo ist mein Paket 4711?")
+    assert len(await customer.hears(1)) == 1
+
+
+async def test_a_packed_body_is_not_unpacked(server: Server, http: aiohttp.ClientSession) -> None:
+    """What is no gzip at all would be noticed by whoever tried."""
+    headers = {"Content-Encoding": "gzip"}
+    async with http.post(f"{server.url}/chat/messages", data=b"no gzip", headers=headers) as answer:
+        assert answer.status == 415
+    assert "Unhandled" not in server.log()
 
 
 async def test_a_start_that_fails_makes_no_account_whose_password_nobody_saw(

@@ -226,6 +226,12 @@ def test_broken_yaml_names_file_and_line(file: Path) -> None:
         load(file, "  a: {label: ]}")
 
 
+def test_yaml_without_a_bottom_is_no_traceback(file: Path) -> None:
+    file.write_text("[" * 5000, encoding="utf-8")
+    with pytest.raises(BadData, match="nested too deeply"):
+        load_answers(file, SIE)
+
+
 def test_a_file_that_is_not_there_says_which_setting_names_it(file: Path) -> None:
     with pytest.raises(BadData, match=r"cannot be read .* check nlu\.answers in config\.yml"):
         load_answers(file, SIE)

@@ -324,6 +324,10 @@ def test_a_control_character_is_no_yaml(file: Path) -> None:
     )
 
 
+def test_yaml_without_a_bottom_is_no_traceback(file: Path) -> None:
+    assert refusal(file, "[" * 5000).startswith("nested too deeply")
+
+
 def test_a_file_that_is_not_there_says_how_to_name_another(file: Path) -> None:
     with pytest.raises(ConfigError, match="does not exist; name a file with --config or SWITCHBOARD_CONFIG"):
         config.load(file, {})

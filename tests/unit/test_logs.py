@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import logging
@@ -41,6 +42,16 @@ def out() -> io.StringIO:
 
 def lines(out: io.StringIO) -> list[dict[str, Any]]:
     return [json.loads(line) for line in out.getvalue().splitlines()]
+
+
+class Full(io.StringIO):
+    def write(self, _: str) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_full_disk_stops_the_log_and_nothing_else() -> None:
+    logs.setup(Full())
+    structlog.get_logger().warning("store.unavailable")
 
 
 def test_an_event_is_one_line_of_json(out: io.StringIO) -> None:

@@ -21,7 +21,7 @@ from bot.domain.messages import Attachment, Direction, FeedEntry, FeedKind, Mess
 from bot.domain.ports import Query, Store
 
 REREAD = timedelta(seconds=15)
-PAGE = 50  # feed entries read at once
+PAGE = 10  # feed entries read at once: each may hold a megabyte, and they are read on the loop
 STREAMS = 12  # of one customer; the newest win
 WRITE_SECONDS = 30  # whoever does not read for so long is gone
 RECONNECT = b"retry: 2000\n\n"
