@@ -58,7 +58,9 @@ async def train(settings: Settings, data: Sequence[str] | None, engine: str | No
     """Train a candidate. Raises `BadData`."""
     if (engine or settings.nlu.engine) != "embedded":
         raise ConfigError("--engine rasa is not available yet; train with --engine embedded.")
-    return await train_model([Path(path) for path in data or settings.nlu.data], Path(settings.nlu.models))
+    live, previous = await _live_and_previous(settings)
+    paths = [Path(path) for path in data or settings.nlu.data]
+    return await train_model(paths, Path(settings.nlu.models), protect=[*filter(None, [live]), *previous])
 
 
 async def evaluate(settings: Settings, data: str, model: str | None) -> tuple[dict[str, Any], str]:
