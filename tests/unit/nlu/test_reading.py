@@ -108,6 +108,14 @@ def test_an_intent_may_be_spread_over_files(tmp_path: Path) -> None:
     assert [one.text for one in read([tmp_path]).examples] == ["one", "two"]
 
 
+def test_two_files_may_share_an_example(tmp_path: Path) -> None:
+    for name in ("de.yml", "en.yml"):
+        write(tmp_path, HEAD + "- intent: greeting\n  examples: |\n    - hello\n", name)
+    found = read([tmp_path])
+    assert [one.text for one in found.examples] == ["hello"]
+    assert not any("twice" in warning for warning in found.warnings)
+
+
 def test_doubtful_examples_are_warned_of_by_name(tmp_path: Path) -> None:
     text = (
         "- intent: a\n  examples: |\n    - same text\n    - same text\n    no dash\n"
