@@ -14,7 +14,7 @@ from bot.domain.cases import Agent, Case, CaseState, Reason
 from bot.domain.decisions import Saying
 from bot.domain.errors import NotAllowed, TooLate, Unknown
 from bot.domain.journal import Did
-from bot.domain.messages import Author, AuthorKind, Message, MessageState, Role
+from bot.domain.messages import Author, AuthorKind, Direction, Message, MessageState, Role
 from bot.domain.outbox import WAITING, Destination, OutboxRow, Posting
 from bot.domain.ports import (
     Act,
@@ -168,9 +168,26 @@ class Takeover:
             raise NotAllowed("The reply is empty; write something first.")
         answered = cases.replied(case, now)
         writes = drafts.replied(
-            answered, _author(action.agent), action.text, action.attachments, now, self._new_id
+            answered,
+            _author(action.agent),
+            action.text,
+            action.attachments,
+            now,
+            self._new_id,
+            reply_to=await self._quoted(case, action),
         )
         return answered, [*writes, self._fact(Did.REPLIED, answered, action, now)]
+
+    async def _quoted(self, case: Case, action: AgentAction) -> str:
+        """The platform's id of the message an agent answers: the one they named, else in public the last."""
+        if action.message:
+            named = await self._store.get(Message, action.message)
+            return named.external_id if named and named.case == case.id else ""
+        if not case.address.public:
+            return ""
+        last = Query(kind=Message, equals={"case": case.id}, order="-seq", limit=50)
+        messages = await self._store.find(last)
+        return next((one.external_id for one in messages if one.direction is Direction.IN), "")
 
     async def _note(self, case: Case, action: AgentAction, now: datetime) -> tuple[Case, list[Write]]:
         if not action.text.strip():

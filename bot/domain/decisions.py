@@ -47,6 +47,7 @@ class Turn(Struct, frozen=True, kw_only=True):
     address: Address
     at: datetime  # when the first of it was received
     press: Press | None = None
+    message: str = ""  # the platform's id of the last of it
     readable: bool = True  # False: a voice message, a sticker, a photo without words
     lookup: LookupResult | None = None
 

@@ -113,8 +113,8 @@ def shown(message: Message, kind: FeedKind, now: datetime) -> Insert:
     )
 
 
-def said(case: Case, saying: Saying, now: datetime, new_id: NewId) -> list[Write]:
-    """The bot's words: a message and the row that carries it."""
+def said(case: Case, saying: Saying, now: datetime, new_id: NewId, *, reply_to: str = "") -> list[Write]:
+    """The bot's words: a message and the row that carries it; `reply_to` is quoted where the platform can."""
     message = Message(
         id=new_id(),
         case=case.id,
@@ -127,13 +127,21 @@ def said(case: Case, saying: Saying, now: datetime, new_id: NewId) -> list[Write
         role=saying.role,
         state=MessageState.QUEUED,
         address=case.address,
+        reply_to=reply_to,
         at=now,
     )
     return _outgoing(case, message, now, new_id, by_agent=False)
 
 
 def replied(
-    case: Case, author: Author, text: str, attachments: tuple[Attachment, ...], now: datetime, new_id: NewId
+    case: Case,
+    author: Author,
+    text: str,
+    attachments: tuple[Attachment, ...],
+    now: datetime,
+    new_id: NewId,
+    *,
+    reply_to: str = "",
 ) -> list[Write]:
     """A person's words to the customer."""
     message = Message(
@@ -147,6 +155,7 @@ def replied(
         role=Role.REPLY,
         state=MessageState.QUEUED,
         address=case.address,
+        reply_to=reply_to,
         at=now,
     )
     return _outgoing(case, message, now, new_id, by_agent=True)

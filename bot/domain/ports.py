@@ -336,7 +336,7 @@ class AgentAction(Struct, frozen=True, kw_only=True):
     until: datetime | None = None  # snooze
     department: str = ""  # move
     intent: str = ""  # relabel
-    message: str = ""  # relabel, retry, arrived: which one
+    message: str = ""  # relabel, retry, arrived: which one; reply: the one it answers
     level: str = ""  # set_urgency
     outcome: str = ""  # resolve
 

@@ -165,7 +165,7 @@ class Answering:
 
     def _wait_for_more(self, batch: Sequence[Event], turn: Turn, last: Case | None) -> Later | None:
         """A "Hi" is often followed by the question: a greeting or half a sentence waits for a breath."""
-        age = self._clock() - batch[-1].received_at
+        age = abs(self._clock() - batch[-1].received_at)  # a clock that was set back holds up nobody
         if batch[-1].inbound.group and age < self._patience:  # nothing marks the end of an album
             return Later(delay=self._patience - age)
         if age >= self._patience or batch[-1].inbound.kind is not EventKind.MESSAGE or _has_person(last):
@@ -253,7 +253,10 @@ class Answering:
         case = decision.case
         writes: list[Write] = []
         for saying in decision.says:
-            writes += drafts.said(case, saying, now, self._new_id)
+            quoted = (
+                turn.message if case.address.public else ""
+            )  # among others it has to be seen what it answers
+            writes += drafts.said(case, saying, now, self._new_id, reply_to=quoted)
         facts: drafts.Attributes = {
             "rule": decision.rule,
             "intent": turn.understanding.intent.name,

@@ -48,6 +48,7 @@ class Hearing:
             address=batch[-1].inbound.address,
             at=_said_at(batch[0]),
             press=batch[0].inbound.press,
+            message=batch[-1].inbound.external_id,
             readable=any(_is_readable(event.inbound) for event in batch),
         )
         return turn, understood

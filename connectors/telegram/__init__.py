@@ -130,7 +130,7 @@ class Telegram:
         try:
             await self._api().call(**call)
         except SendRejected as error:
-            if done_already not in error.reason:
+            if done_already not in error.reason.lower():
                 raise
 
     async def typing(self, chat: str) -> None:

@@ -7,8 +7,10 @@ holds one, and nothing here logs.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from http import HTTPStatus
 from typing import Any, cast
 
 import aiohttp
@@ -20,7 +22,6 @@ from telegram.error import (
     Forbidden,
     InvalidToken,
     NetworkError,
-    RetryAfter,
     TelegramError,
     TimedOut,
 )
@@ -44,6 +45,14 @@ ANSWER_LIMIT = 25 * 1024 * 1024  # bytes of a file or an answer; the cloud's own
 
 class NotSent(NetworkError):
     """The request never got there."""
+
+
+class Flooded(TelegramError):
+    """429; the library's own error warns of its coming changes each time it is made."""
+
+    def __init__(self, wait: timedelta | None) -> None:
+        super().__init__("Too Many Requests")
+        self.wait = wait
 
 
 class BadEntities(SendRejected):
@@ -79,7 +88,7 @@ class Transport(BaseRequest):
         connect_timeout: Any = BaseRequest.DEFAULT_NONE,
         pool_timeout: Any = BaseRequest.DEFAULT_NONE,
     ) -> tuple[int, bytes]:
-        """Raises `NotSent`, or `TimedOut` when the request was written and its answer did not come whole."""
+        """Raises `Flooded`, `NotSent`, or `TimedOut` when the request was written and its answer did not come whole."""
         read = self._read if read_timeout is BaseRequest.DEFAULT_NONE else read_timeout
         upload = UPLOAD if request_data is not None and request_data.contains_files else 0
         timeout = aiohttp.ClientTimeout(
@@ -87,7 +96,10 @@ class Transport(BaseRequest):
         )
         try:
             async with self._http.request(method, url, data=_form(request_data), timeout=timeout) as answer:
-                return answer.status, await _bounded(answer)
+                body = await _bounded(answer)
+                if answer.status == HTTPStatus.TOO_MANY_REQUESTS:
+                    raise Flooded(_wait(answer, body))
+                return answer.status, body
         # Without `from`: the library's error holds the address, and with it the token.
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise NotSent(type(error).__name__) from None
@@ -117,6 +129,14 @@ def _form(data: RequestData | None) -> Any:
     ).items():
         form.add_field(name, content, filename=filename, content_type=mime)
     return form
+
+
+def _wait(answer: aiohttp.ClientResponse, body: bytes) -> timedelta | None:
+    """The header and `parameters.retry_after` say the same; a proxy may keep the one, or have its own body."""
+    after = answer.headers.get("Retry-After", "")
+    found = re.search(rb'"retry_after"\s*:\s*(\d{1,6})\b', body)
+    seconds = after if re.fullmatch(r"\d{1,6}", after) else found[1] if found else ""
+    return timedelta(seconds=int(seconds)) if seconds else None
 
 
 async def _bounded(answer: aiohttp.ClientResponse) -> bytes:
@@ -192,9 +212,7 @@ def meaning(error: TelegramError) -> SendError:
 
 
 def _flooded(error: Any) -> SendError:
-    after = error.retry_after
-    wait = after if isinstance(after, timedelta) else timedelta(seconds=float(after))
-    return SendDeferred("Telegram asks to slow down.", wait)
+    return SendDeferred("Telegram asks to slow down.", error.wait)
 
 
 def _bad(error: Any) -> SendError:
@@ -206,7 +224,7 @@ def _bad(error: Any) -> SendError:
 
 
 MEANINGS: tuple[tuple[type[TelegramError], Callable[[Any], SendError]], ...] = (
-    (RetryAfter, _flooded),
+    (Flooded, _flooded),
     (ChatMigrated, lambda error: ChatMoved("The group is a supergroup now.", str(error.new_chat_id))),
     (Forbidden, lambda error: RecipientUnreachable(f"Telegram says: {error.message}")),
     (

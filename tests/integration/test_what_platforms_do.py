@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from bot.domain.cases import Reason
 from bot.domain.customers import Identity
@@ -241,6 +242,28 @@ async def test_what_a_platform_brings_after_our_outage_is_not_answered_as_if_it_
     case = await here.case()
     assert case.handoff is not None
     assert case.handoff.reason is Reason.STALE
+
+
+# ── Quoting ─────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_among_others_an_answer_quotes_what_it_answers(here: World) -> None:
+    public = replace(HERE, public=True)
+    await here.hear(inbound("When are you open?", "e1", address=public))
+    assert (await here.transcript())[1].reply_to == "e1"
+    await here.hear(inbound("A person please", "e2", address=public))
+    await here.act(Act.CLAIM)
+    await here.act(Act.REPLY, text="Here I am")
+    assert (await here.transcript())[-1].reply_to == "e2"
+
+
+async def test_in_private_only_what_an_agent_names_is_quoted(here: World) -> None:
+    await here.hear(inbound("When are you open?", "e1"), inbound("A person please", "e2"))
+    first, _, *rest = await here.transcript()
+    assert [line.reply_to for line in rest] == [""]
+    await here.act(Act.CLAIM)
+    await here.act(Act.REPLY, text="From eight", message=first.id)
+    assert (await here.transcript())[-1].reply_to == "e1"
 
 
 # ── Edits ───────────────────────────────────────────────────────────────────────────────────────
