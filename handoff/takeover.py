@@ -363,13 +363,16 @@ class Takeover:
         text = self._book().sentence("promise_broken", case.language, {"number": f"#{case.number}"})
         kept = replace(case, promise_broken=True, noticed_at=now, updated_at=now)
         department = self._rules.department(case.department)
-        if department.fallback:
+        moved: list[Write] = []
+        if department.fallback in self._rules.departments:
             kept = cases.move(kept, department.fallback, now)
+            moved = [self._timer(Did.MOVED, kept, now, before=case.department, why="promise")]
         note = "The promised time has passed without a reply; the customer was told."
         return kept, [
             *drafts.said(case, Saying(text=text, role=Role.APOLOGY), now, self._new_id),
             drafts.system_note(case, note, now, self._new_id),
             self._timer(Did.REMINDED, kept, now, about="promise"),
+            *moved,
         ]
 
     def _lease_due(self, case: Case, now: datetime) -> tuple[Case, list[Write]]:

@@ -48,6 +48,7 @@ class Turn(Struct, frozen=True, kw_only=True):
     at: datetime  # when the first of it was received
     press: Press | None = None
     message: str = ""  # the platform's id of the last of it
+    deaf: str = ""  # why nothing could be understood: the engine is away
     readable: bool = True  # False: a voice message, a sticker, a photo without words
     lookup: LookupResult | None = None
 
@@ -81,7 +82,6 @@ class Decision(Struct, frozen=True, kw_only=True):
     detail: str = ""
     lookup: LookupCall | None = None
     resolve: str = ""  # the outcome
-    may_continue: bool = False  # a greeting or half a sentence: the question may follow in a breath
 
 
 class Opening(Struct, frozen=True, kw_only=True):
@@ -98,6 +98,8 @@ def opening(previous: Case | None, turn: Turn, policy: Policy, now: datetime) ->
         return Opening(kind="append")
     if now - previous.resolved_at > policy.reopen:
         return Opening(kind="new")
+    if turn.press:  # of a question that ended with the case: nobody has to be called to say so
+        return Opening(kind="bot")
     if previous.had_person and not _another_question(previous, turn, policy):
         return Opening(kind="person")
     return Opening(kind="bot")
@@ -173,10 +175,10 @@ def _wake_snoozed(case: Case, turn: Turn, policy: Policy, now: datetime) -> Deci
 
 def _notice(case: Case, turn: Turn, policy: Policy, now: datetime) -> Decision | None:
     """While a case waits, one honest notice per N minutes and otherwise silence."""
-    if case.state is not CaseState.WAITING or case.handoff is None:
+    if case.state is not CaseState.WAITING:
         return None
-    last = case.noticed_at or case.handoff.at
-    if now - last < policy.notice:
+    last = case.noticed_at or (case.handoff.at if case.handoff else None)
+    if last is not None and now - last < policy.notice:
         return None
     noticed = replace(case, noticed_at=now)
     return Decision(
@@ -195,16 +197,22 @@ def _stale(case: Case, turn: Turn, policy: Policy, now: datetime) -> Decision | 
     return Decision(case=case, rule="stale", says=(apology,), hand_off=Reason.STALE)
 
 
+def _deaf(case: Case, turn: Turn, policy: Policy, now: datetime) -> Decision | None:
+    """That we cannot understand just now is not the customer's fault: no asking to say it in other words."""
+    if not turn.deaf:
+        return None
+    return Decision(case=case, rule="deaf", hand_off=Reason.ANSWER_FAILED, detail=turn.deaf)
+
+
 def _unreadable(case: Case, turn: Turn, policy: Policy, now: datetime) -> Decision | None:
     if turn.readable or turn.press:
         return None
     if case.unreadable_told:
         return Decision(case=case, rule="unreadable", hand_off=Reason.UNREADABLE)
-    asked = Asked(question=turn.question)
-    told = replace(case, unreadable_told=True, asked=asked)
+    told = replace(case, unreadable_told=True)  # what we asked stays open: "4711" may still come
     saying = _sentence(told, policy, "unreadable", Role.ASK)
     return Decision(
-        case=told, rule="unreadable", says=(_with_buttons(saying, (_person(told, policy),), asked),)
+        case=told, rule="unreadable", says=(_with_buttons(saying, (_person(told, policy),), turn.question),)
     )
 
 
@@ -304,8 +312,8 @@ def _unsure(case: Case, turn: Turn, policy: Policy, now: datetime) -> Decision |
         *(_choice(unclear, choice, policy) for choice in choices),
         *_ways_out(unclear, policy, choices),
     )
-    saying = _with_buttons(_sentence(unclear, policy, name, Role.ASK), buttons, asked)
-    return Decision(case=unclear, rule="clarify", says=(saying,), may_continue=True)
+    saying = _with_buttons(_sentence(unclear, policy, name, Role.ASK), buttons, turn.question)
+    return Decision(case=unclear, rule="clarify", says=(saying,))
 
 
 def _understood(case: Case, turn: Turn, policy: Policy, now: datetime) -> Decision | None:
@@ -319,6 +327,7 @@ WITH_BOT: tuple[Rule, ...] = (
     _stale,
     _unreadable,
     _pressed,
+    _deaf,
     _wants_person,
     _critical,
     _slot,
@@ -365,7 +374,6 @@ def _smalltalk(case: Case, answer: Answer, policy: Policy) -> Decision:
         rule="smalltalk",
         says=(Saying(text=text, role=Role.ANSWER),),
         resolve="answered" if answer.resolves else "",
-        may_continue=not answer.resolves,
     )
 
 
@@ -498,5 +506,5 @@ def _ways_out(case: Case, policy: Policy, choices: tuple[str, ...]) -> tuple[But
     return (none, _person(case, policy)) if choices else (_person(case, policy),)
 
 
-def _with_buttons(saying: Saying, buttons: tuple[Button, ...], asked: Asked) -> Saying:
-    return replace(saying, buttons=buttons, question=asked.question)
+def _with_buttons(saying: Saying, buttons: tuple[Button, ...], question: str) -> Saying:
+    return replace(saying, buttons=buttons, question=question)

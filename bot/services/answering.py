@@ -12,9 +12,18 @@ from msgspec.structs import replace
 from bot import metrics
 from bot.domain import cases, drafts
 from bot.domain.batches import as_lines, together
-from bot.domain.cases import Case, CaseState, Reason
+from bot.domain.cases import Case, CaseState, Handoff, Reason
 from bot.domain.customers import Customer
-from bot.domain.decisions import Decision, LookupCall, LookupResult, Policy, Turn, decide, opening
+from bot.domain.decisions import (
+    Decision,
+    LookupCall,
+    LookupResult,
+    Policy,
+    Turn,
+    decide,
+    opening,
+    threshold,
+)
 from bot.domain.errors import LookupFailed, StoreUnavailable, TemplateFailed
 from bot.domain.journal import Did
 from bot.domain.messages import (
@@ -25,6 +34,7 @@ from bot.domain.messages import (
     EventState,
     FeedKind,
     Message,
+    Role,
 )
 from bot.domain.outbox import Posting
 from bot.domain.ports import (
@@ -48,7 +58,7 @@ from bot.services.fetching import remembered
 from bot.services.finding import identities, last_case
 from bot.services.hearing import NOTHING, Hearing
 from bot.services.noticing import Noticing
-from handoff.assignment import department_for
+from handoff.assignment import department_for, with_departments
 from handoff.policy import HandoffRules, lease
 from handoff.takeover import Usual, hand_over
 
@@ -170,10 +180,10 @@ class Answering:
             return Later(delay=self._patience - age)
         if age >= self._patience or batch[-1].inbound.kind is not EventKind.MESSAGE or _has_person(last):
             return None
-        policy = self._policy()
-        answer = policy.book.answers.get(turn.understanding.intent.name)
+        policy, intent = self._policy(), turn.understanding.intent
+        answer = policy.book.answers.get(intent.name)
         greets = answer is not None and answer.smalltalk and not answer.resolves
-        unclear = turn.understanding.intent.confidence < policy.threshold and turn.readable
+        unclear = intent.confidence < threshold(intent.name, policy) and turn.readable
         asked = last is not None and last.is_open and last.asked is not None
         if turn.understanding.wants_person or asked or not (greets or unclear):
             return None
@@ -206,6 +216,8 @@ class Answering:
             return last, [], False
         if last is not None and kind in {"bot", "person"}:
             reopened = cases.reopen_with_bot(last, now)
+            if kind == "person":  # it never was another department's
+                reopened = replace(reopened, handoff=last.handoff or Handoff(reason=Reason.REOPENED, at=now))
             fact = drafts.entry(Did.REOPENED, reopened, now, self._new_id, actor="customer")
             return reopened, [fact], kind == "person"
         case = await self._new_case(customer, last, turn, now)
@@ -250,7 +262,7 @@ class Answering:
     async def _carried_out(
         self, decision: Decision, before: Case, turn: Turn, now: datetime
     ) -> tuple[Case, list[Write]]:
-        case = decision.case
+        case = with_departments(decision.case, len(before.matters), self._rules)
         writes: list[Write] = []
         for saying in decision.says:
             quoted = (
@@ -263,12 +275,14 @@ class Answering:
             "says": len(decision.says),
         }
         writes.append(drafts.entry(Did.DECIDED, case, now, self._new_id, actor="bot", attributes=facts))
-        if case.asked and case.asked.slot:
+        if case.asked and case.asked.slot and case.asked != before.asked:
             asked = {"slot": case.asked.slot}
             writes.append(drafts.entry(Did.ASKED, case, now, self._new_id, actor="bot", attributes=asked))
         if decision.hand_off:
             return await self._handed_over(decision, case, writes, now)
-        if decision.says:
+        if before.state is CaseState.SNOOZED:
+            writes.append(drafts.entry(Did.WOKEN, case, now, self._new_id, actor="customer"))
+        if any(saying.role is not Role.HOLDING for saying in decision.says):
             metrics.ANSWERED.labels(case.address.channel).inc()
             writes.append(drafts.entry(Did.ANSWERED, case, now, self._new_id, actor="bot"))
         if decision.resolve:

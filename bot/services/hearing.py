@@ -38,10 +38,16 @@ class Hearing:
             language=(last.language if last else "") or customer.language or batch[0].inbound.language,
             public=batch[-1].inbound.address.public,
             repeats=len(batch) - 1,
+            waited_seconds=_waited(batch[-1], last),
             expects=expects,
         )
-        understood = {event.id: await self._heard(event.inbound, context) for event in batch}
-        whole = await self._whole(batch, list(understood.values()), context)
+        deaf = ""
+        try:
+            understood = {event.id: await self._heard(event.inbound, context) for event in batch}
+            whole = await self._whole(batch, list(understood.values()), context)
+        except EngineUnavailable as error:
+            log.warning("engine.unavailable")
+            understood, whole, deaf = {event.id: NOTHING for event in batch}, NOTHING, str(error)
         turn = Turn(
             question=self._new_id(),
             understanding=whole,
@@ -49,6 +55,7 @@ class Hearing:
             at=_said_at(batch[0]),
             press=batch[0].inbound.press,
             message=batch[-1].inbound.external_id,
+            deaf=deaf,
             readable=any(_is_readable(event.inbound) for event in batch),
         )
         return turn, understood
@@ -62,11 +69,7 @@ class Hearing:
     async def _understand(self, text: str, context: Context) -> Understanding:
         if not text.strip():
             return NOTHING
-        try:
-            return await self._understander().understand(text[:UNDERSTOOD_CHARACTERS], context)
-        except EngineUnavailable:
-            log.warning("engine.unavailable")
-            return NOTHING
+        return await self._understander().understand(text[:UNDERSTOOD_CHARACTERS], context)
 
     async def _whole(
         self, batch: Sequence[Event], parts: list[Understanding], context: Context
@@ -98,6 +101,12 @@ class Hearing:
 def _said_at(event: Event) -> datetime:
     """By the platform's clock where it tells, since after an outage of ours it brings what is hours old."""
     return min(event.inbound.sent_at or event.received_at, event.received_at)
+
+
+def _waited(event: Event, last: Case | None) -> float:
+    """Seconds since the customer has been waiting for a word."""
+    since = last.waiting_since if last and last.is_open else None
+    return (event.received_at - since).total_seconds() if since else 0.0
 
 
 def _is_readable(inbound: Inbound) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from bot.domain.errors import EngineUnavailable
 from bot.domain.understanding import Context, Intent, Understanding
 
 
@@ -15,11 +16,14 @@ class FakeEngine:
         self.known = dict(known or {})
         self.asked: list[str] = []
         self.breaks = False
+        self.away = False
 
     async def understand(self, text: str, context: Context) -> Understanding:
         self.asked.append(text)
         if self.breaks:
             raise RuntimeError("the engine broke")
+        if self.away:
+            raise EngineUnavailable("No model is live.")
         nothing = Understanding(text=text, intent=Intent(name="", confidence=0.0), language="en")
         return self.known.get(text, nothing)
 

@@ -137,6 +137,15 @@ async def test_a_broken_answer_never_loses_the_message(tmp_path: Path) -> None:
         assert "closing" in case.handoff.detail
 
 
+async def test_without_an_engine_a_person_comes_and_nobody_is_asked_to_say_it_again(here: World) -> None:
+    here.engine.away = True
+    await here.hear(inbound("When are you open?"))
+    case = await here.case()
+    assert case.handoff
+    assert case.handoff.reason is Reason.ANSWER_FAILED
+    assert len(here.channel.texts) == 1
+
+
 # ── Handoff ─────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -274,6 +283,64 @@ async def test_long_after_the_end_a_new_case_knows_the_old_one(here: World) -> N
     await here.hear(inbound("Can I return it?", "e2"))
     old, new = await here.cases()
     assert new.previous == old.id
+
+
+async def test_another_question_after_a_persons_case_goes_to_its_own_department(here: World) -> None:
+    await here.hear(inbound("A person please", "e1"))
+    await here.act(Act.CLAIM)
+    await here.act(Act.RESOLVE)
+    here.knows("I write for a newspaper", understanding("press"))
+    await here.hear(inbound("I write for a newspaper", "e2"))
+    assert (await here.case()).department == "press"
+
+
+async def test_going_on_with_a_case_stays_where_people_put_it(here: World) -> None:
+    await here.hear(inbound("A person please", "e1"))
+    await here.act(Act.CLAIM)
+    await here.act(Act.MOVE, department="press")
+    await here.act(Act.CLAIM)
+    await here.act(Act.RESOLVE)
+    await here.hear(inbound("It still does not work", "e2"))
+    assert (await here.case()).department == "press"
+
+
+async def test_a_second_matter_names_the_department_whose_business_it_is(here: World) -> None:
+    await here.hear(inbound("A person please", "e1"))
+    here.knows("I write for a newspaper", understanding("press"))
+    await here.hear(inbound("I write for a newspaper", "e2"))
+    case = await here.case()
+    assert case.department == "service"
+    assert [(matter.intent, matter.department) for matter in case.matters] == [("press", "press")]
+
+
+# ── What the journal says ───────────────────────────────────────────────────────────────────────
+
+
+async def test_a_question_is_in_the_journal_once_with_its_slot(here: World) -> None:
+    await here.hear(inbound("Where is my parcel?", "e1"))
+    await here.hear(inbound("Hi", "e2"))
+    (asked, again) = await here.did(Did.ASKED)
+    assert (asked.attributes["slot"], again.attributes["slot"]) == ("order_number", "order_number")
+    await here.hear(inbound("", "e3", kind=EventKind.PRESS, press=Press(question="q0", choice="hours")))
+    assert len(await here.did(Did.ASKED)) == 2
+
+
+async def test_a_notice_is_no_answer(here: World) -> None:
+    await here.hear(inbound("A person please", "e1"))
+    here.clock.forward(minutes=11)
+    await here.hear(inbound("Hello?", "e2"))
+    assert here.channel.texts[-1] == "Still waiting."
+    assert await here.did(Did.ANSWERED) == []
+
+
+async def test_whoever_wakes_a_case_is_in_the_journal(here: World) -> None:
+    await here.hear(inbound("A person please", "e1"))
+    await here.act(Act.CLAIM)
+    await here.act(Act.SNOOZE, until=here.clock() + timedelta(days=1))
+    await here.hear(inbound("Hello?", "e2"))
+    (woken,) = await here.did(Did.WOKEN)
+    assert woken.actor == "customer"
+    assert (await here.case()).lease is not None
 
 
 # ── Sending ─────────────────────────────────────────────────────────────────────────────────────
@@ -490,6 +557,19 @@ async def test_a_passed_promise_is_said_once(here: World) -> None:
     await worker.tick()
     await here.send()
     assert here.channel.texts.count("Sorry, it takes longer.") == 1
+
+
+async def test_a_passed_promise_brings_the_case_to_the_fallback(here: World) -> None:
+    known = here.rules.departments
+    covered = {**known, "press": replace(known["press"], fallback="service")}
+    here.rules = replace(here.rules, departments=covered)
+    here.knows("I write for a newspaper", understanding("press"))
+    await here.hear(inbound("I write for a newspaper"))
+    here.clock.forward(minutes=31)
+    await here.make_worker().tick()
+    assert (await here.case()).department == "service"
+    (moved,) = await here.did(Did.MOVED)
+    assert moved.attributes["before"] == "press"
 
 
 async def test_an_idle_bot_case_is_resolved(here: World) -> None:

@@ -186,6 +186,13 @@ def test_what_cannot_be_read_is_said_once_and_then_goes_to_a_person() -> None:
     assert decide(decision.case, silent, policy(), NOON).hand_off is Reason.UNREADABLE
 
 
+def test_a_photo_does_not_close_the_question_before_it() -> None:
+    asked = decide(case(), turn("parcel"), policy(), NOON).case
+    shown = decide(asked, turn("", 0.0, readable=False, question="q2"), policy(), NOON).case
+    number = turn("", 0.0, entities=(order_number("4711"),), lookup=SHIPPED)
+    assert first(decide(shown, number, policy(), NOON)) == "4711 is on its way."
+
+
 def test_a_day_old_message_gets_an_apology_and_a_person() -> None:
     decision = decide(case(), turn("greeting", at=NOON - timedelta(days=1)), policy(), NOON)
     assert (first(decision), decision.hand_off) == ("Sorry for the long silence.", Reason.STALE)
@@ -218,6 +225,12 @@ def test_while_waiting_one_notice_per_interval() -> None:
     decision = decide(held, turn("hours", at=later), policy(), later)
     assert first(decision) == "Still waiting."
     assert decide(decision.case, turn("hours", at=later), policy(), later).says == ()
+
+
+def test_who_waits_without_a_handoff_is_told_so_too() -> None:
+    """An agent took the case from the bot and gave it back."""
+    decision = decide(case(state=CaseState.WAITING), turn("hours"), policy(), NOON)
+    assert first(decision) == "Still waiting."
 
 
 def test_while_claimed_the_bot_says_nothing_at_all() -> None:
@@ -269,6 +282,7 @@ BY_PERSON = replace(DONE, owners=("Ada",), last_owner=ADA)
         (BY_PERSON, turn("returns"), 1, "bot"),
         (BY_PERSON, turn("thanks"), 1, "append"),
         (BY_PERSON, turn("hours"), 8, "new"),
+        (BY_PERSON, turn("", 0.0, press=Press(question="q0", choice="hours")), 1, "bot"),
     ],
 )
 def test_what_a_message_means_after_the_end(previous: Case | None, said: Turn, days: int, kind: str) -> None:

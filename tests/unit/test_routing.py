@@ -7,11 +7,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from bot.domain.cases import Handoff, Reason
 from bot.domain.routing import Department, Facts, Rule, Span, add_business_time, is_open, next_opening, route
 from bot.domain.understanding import Level, Urgency
 from handoff.assignment import department_for
 from handoff.policy import expectation, holding, lease, opening_in_words, wait_in_words
-from tests.builders import ADA, book, case, rules
+from tests.builders import book, case, rules
 
 BERLIN = ZoneInfo("Europe/Berlin")
 WEEKDAYS = tuple(Span(weekday=day, opens=time(9), closes=time(18)) for day in range(5))
@@ -40,8 +41,9 @@ def test_all_conditions_of_a_rule_must_hold() -> None:
 
 
 def test_a_case_that_people_had_stays_where_they_put_it() -> None:
+    had = Handoff(reason=Reason.BY_AGENT, at=MONDAY)
     assert department_for(case(intent="press"), rules()) == "press"
-    assert department_for(case(intent="press", owners=("Ada",), last_owner=ADA), rules()) == "service"
+    assert department_for(case(intent="press", handoff=had), rules()) == "service"
 
 
 def test_critical_cases_follow_the_urgency_rule() -> None:
