@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
 import structlog
@@ -30,6 +30,7 @@ TICK_EVERY = 1.0
 EXTEND_EVERY = 10.0
 GRACE = 10.0  # seconds to finish what is in hand
 SWEEP = 500  # keys woken at once
+END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 AFTER_TROUBLE = timedelta(seconds=2)
 
 
@@ -72,7 +73,7 @@ class Worker:
         self._hands: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
-        await self.sweep(timedelta())  # what an earlier process left behind
+        await self.sweep()  # what an earlier process left behind, even if the clock was set back since
         self._loops = [
             *(asyncio.create_task(self._consume(*work), name=f"take {work[0]}") for work in self._work),
             asyncio.create_task(_every(SWEEP_EVERY, lambda: self.sweep(SWEPT_AFTER)), name="sweep"),
@@ -139,9 +140,9 @@ class Worker:
 
     # ── Time ────────────────────────────────────────────────────────────────────────────────────
 
-    async def sweep(self, age: timedelta) -> None:
+    async def sweep(self, age: timedelta | None = None) -> None:
         """Wake whatever should have been worked on by now: losing every wake-up loses nothing."""
-        before = self._clock() - age
+        before = END_OF_TIME if age is None else self._clock() - age
         for event in await self._store.find(_old(Event, EventState.PENDING, "received_at", before)):
             await self._queue.wake(Work.LANE, event.lane)
         for state in (*WAITING, MessageState.SENDING):

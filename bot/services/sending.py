@@ -57,6 +57,7 @@ BACKOFF_CAP = 300.0  # seconds
 TRIES = 5  # a message's receipts or a busy case may be faster a few times
 REMEMBERED = 10_000  # rates, until those that have passed are forgotten
 LONGEST_BURST = 3600.0  # seconds that a rate may look back
+CLOCKS_DIFFER = timedelta(minutes=1)  # a row from further ahead was made before the clock was set back
 TRANSCRIPT = 200  # messages a card is made from
 
 
@@ -129,7 +130,7 @@ class Sending:
             if not rows:
                 return None
             row, wait = rows[0], rows[0].not_before - self._clock()
-            if wait > timedelta():
+            if wait > timedelta() and row.created_at <= self._clock() + CLOCKS_DIFFER:
                 return Later(delay=wait)
             later = await self._one(row)
             if later is not None:

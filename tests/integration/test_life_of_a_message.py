@@ -96,6 +96,26 @@ async def test_a_greeting_waits_a_breath_for_its_question(here: World) -> None:
     assert here.channel.texts == ["About hours."]
 
 
+async def test_a_clock_that_is_set_back_holds_up_nobody(here: World) -> None:
+    here.answering._patience = timedelta(seconds=2)
+    await here.receive(inbound("Hi", "e1"))
+    here.clock.forward(hours=-1)
+    await here.answer()
+    here.clock.forward(hours=-1)
+    assert await here.send() is None
+    assert here.channel.texts == ["About greeting."]
+
+
+async def test_a_start_takes_up_what_was_received_under_a_clock_ahead(here: World) -> None:
+    await here.receive(inbound("When are you open?"))
+    here.queue = type(here.queue)()  # another process, which nobody woke
+    here.clock.forward(hours=-1)
+    worker = here.make_worker()
+    await worker.start()
+    await until(lambda: _answered(here))
+    await worker.stop()
+
+
 async def test_a_question_does_not_wait_for_a_breath(here: World) -> None:
     await here.receive(inbound("When are you open?"))
     (event,) = await here.events("pending")
@@ -624,6 +644,10 @@ async def test_losing_every_wake_up_loses_nothing(here: World) -> None:
     await until(swept_and_arrived)
     await worker.stop()
     assert here.channel.texts == ["About hours."]
+
+
+async def _answered(here: World) -> bool:
+    return bool(await here.rows())
 
 
 async def _arrived(here: World, many: int) -> bool:

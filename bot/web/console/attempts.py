@@ -24,7 +24,7 @@ class Attempts:
         """Counts as failed until it is forgiven, or many at once would slip through; raises `TooManyRequests`."""
         now = self._clock()
         failed = self._failed.setdefault(key, deque())
-        while failed and failed[0] <= now - WINDOW:
+        while failed and not now - WINDOW < failed[0] <= now:  # or the clock was set back
             failed.popleft()
         if len(failed) >= self._most:
             raise TooManyRequests("Too many attempts; wait a minute.", failed[0] + WINDOW - now)
