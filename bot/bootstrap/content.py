@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
+from typing import TypeVar
 
 from msgspec import Struct
 
 from bot.config import Settings
-from bot.domain.answers import AnswerBook
+from bot.domain.answers import AnswerBook, Texts
 from bot.domain.decisions import Policy
 from handoff.policy import HandoffRules
 from nlu.answers import load_answers
+
+T = TypeVar("T")
 
 CONSOLE = "console"
 
@@ -48,6 +52,22 @@ def read_content(settings: Settings) -> Content:
     return Content(book=book, policy=policy, rules=rules)
 
 
+class Current(Mapping[str, T]):
+    """What a mapping is at the moment, for those who keep it longer than a configuration lasts."""
+
+    def __init__(self, read: Callable[[], Mapping[str, T]]) -> None:
+        self._read = read
+
+    def __getitem__(self, key: str) -> T:
+        return self._read()[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._read())
+
+    def __len__(self) -> int:
+        return len(self._read())
+
+
 class Live:
     """The content in use; replaced as a whole, so nobody sees half of a change."""
 
@@ -62,6 +82,10 @@ class Live:
 
     def rules(self) -> HandoffRules:
         return self._content.rules
+
+    def labels(self) -> Mapping[str, Texts]:
+        """Intent → language → what it is called for people."""
+        return {intent: answer.label for intent, answer in self.book().answers.items()}
 
     def replace(self, content: Content) -> None:
         self._content = content

@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from bot.bootstrap.content import Live, read_content
+from bot.bootstrap.content import Current, Live, read_content
 from bot.config import ConfigError, Settings, convert
 from bot.domain.customers import Customer
 from bot.domain.errors import StoreUnavailable
@@ -162,7 +162,7 @@ def web_context(parts: Parts) -> Web:
     settings = parts.settings
     return Web(
         brand=settings.brand,
-        departments=settings.departments,
+        departments=Current(lambda: parts.live.rules().departments),
         connectors=parts.connectors,
         origins={
             str(account["account"]): tuple(account.get("origins", ()))
@@ -175,7 +175,7 @@ def web_context(parts: Parts) -> Web:
         takeover=parts.takeover,
         reporting=parts.reporting,
         understander=parts.tuning,
-        labels={intent: answer.label for intent, answer in parts.live.book().answers.items()},
+        labels=Current(parts.live.labels),
         clock=now,
         new_id=new_id,
         secret=parts.secret,

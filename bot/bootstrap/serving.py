@@ -15,6 +15,7 @@ from pathlib import Path
 import click
 import structlog
 from aiohttp import web
+from msgspec.structs import replace
 
 from bot import config, logs
 from bot.bootstrap.content import Content, read_content
@@ -35,6 +36,7 @@ SHOWN = 5  # warnings at start
 ADMIN = "admin"
 PASSWORD_BYTES = 12
 FIXED = (
+    "brand",
     "server",
     "store",
     "files",
@@ -158,7 +160,7 @@ async def reload(parts: Parts, config_path: Path | str) -> None:
     def read() -> tuple[Settings, Content]:
         listening = parts.settings.server  # --host and --port still count
         fresh = config.load(config_path, os.environ).listening(listening.host, listening.port)
-        return fresh, read_content(fresh)
+        return fresh, read_content(replace(fresh, lookups=parts.settings.lookups))  # those that were opened
 
     try:
         fresh, content = await asyncio.to_thread(read)

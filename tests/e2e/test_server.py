@@ -12,7 +12,7 @@ import pytest
 
 from bot.domain.ports import Query, User
 from bot.stores.sqlite import SqliteStore
-from tests.e2e.server import Api, Customer, Server, serving
+from tests.e2e.server import ROOT, Api, Customer, Server, serving
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -155,6 +155,20 @@ async def test_sighup_keeps_the_old_configuration_on_error(customer: Customer, s
             await asyncio.sleep(0.02)
     await customer.say("Wo ist mein Paket 4711?")
     assert len(await customer.hears(1)) == 1
+
+
+async def test_sighup_makes_new_answers_count(customer: Customer, server: Server, tmp_path: Path) -> None:
+    answers = tmp_path / "answers.yml"
+    shipped = (ROOT / "nlu/data/answers.yml").read_text(encoding="utf-8")
+    answers.write_text(shipped.replace("Sehr gern!", "Immer gern!"), encoding="utf-8")
+    changed = server.config.read_text(encoding="utf-8").replace("nlu/data/answers.yml", str(answers))
+    server.config.write_text(changed, encoding="utf-8")
+    server.send_signal(signal.SIGHUP)
+    async with asyncio.timeout(5):
+        while "config.read" not in server.log():  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+    await customer.say("Danke!")
+    assert (await customer.hears(1))[0].startswith("Immer gern!")
 
 
 async def test_a_port_in_use_is_said_in_one_sentence(server: Server, tmp_path: Path, models: Path) -> None:
