@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from math import ceil
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct
@@ -76,9 +77,9 @@ def holding(
 
 
 WAITS = (  # up to, in minutes → words
-    (1.5, {"de": "einer Minute", "en": "a minute"}),
-    (52.5, {"de": "{minutes} Minuten", "en": "{minutes} minutes"}),
-    (90, {"de": "einer Stunde", "en": "an hour"}),
+    (1, {"de": "einer Minute", "en": "a minute"}),
+    (45, {"de": "{minutes} Minuten", "en": "{minutes} minutes"}),
+    (60, {"de": "einer Stunde", "en": "an hour"}),
     (36 * 60, {"de": "{hours} Stunden", "en": "{hours} hours"}),
 )
 DAYS = {"de": "{days} Tagen", "en": "{days} days"}
@@ -91,7 +92,7 @@ def wait_in_words(wait: timedelta, language: str) -> str:
     texts = next((texts for limit, texts in WAITS if minutes <= limit), DAYS)
     nice = next((step for step in NICE_MINUTES if step >= minutes), 45)
     template = texts.get(language) or texts["en"]
-    return template.format(minutes=nice, hours=round(minutes / 60), days=max(2, round(minutes / 1440)))
+    return template.format(minutes=nice, hours=ceil(minutes / 60), days=ceil(minutes / 1440))
 
 
 WEEKDAYS = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from msgspec.structs import replace
 
@@ -34,6 +35,7 @@ from bot.domain.ports import (
     Update,
     Write,
 )
+from bot.domain.routing import Department
 from bot.domain.understanding import Level
 from handoff.assignment import department_for
 from handoff.policy import HandoffRules, expectation, holding, lease
@@ -41,7 +43,12 @@ from handoff.policy import HandoffRules, expectation, holding, lease
 MOST_HELD = 1000  # cases of one agent
 TRIES = 20  # a case changes hands seldom; a busy one settles after a few conflicts
 UNSENT_CASE = {MessageState.FAILED, MessageState.IN_DOUBT, MessageState.CANCELLED}
-Usual = Callable[[str], Awaitable[timedelta | None]]  # a department's median first reply
+Usual = Callable[[Department, ZoneInfo], Awaitable[timedelta | None]]  # the median first reply
+
+
+async def usually(usual: Usual, case: Case, rules: HandoffRules) -> timedelta | None:
+    """What the department that would get this case usually takes."""
+    return await usual(rules.department(department_for(case, rules)), rules.zone)
 
 
 def hand_over(
@@ -421,7 +428,7 @@ class Takeover:
         case = await self.case(case_id)
         if case.state is not CaseState.BOT:
             return []
-        usual = await self._usual(department_for(case, self._rules))
+        usual = await usually(self._usual, case, self._rules)
         args = (self._rules, self._book(), usual, self._clock(), self._new_id)
         changed, writes = hand_over(case, reason, detail, *args)
         return [Update(record=replace(changed, due_at=cases.next_due(changed, self._rules.idle))), *writes]

@@ -101,6 +101,20 @@ def add_business_time(department: Department, now: datetime, amount: timedelta, 
     return now + amount
 
 
+def business_time(department: Department, start: datetime, end: datetime, zone: ZoneInfo) -> timedelta:
+    """How much opening time lies between two moments."""
+    if not department.hours:
+        return end - start
+    total, at = timedelta(), start.astimezone(zone)
+    while at.date() <= end.astimezone(zone).date():
+        spans = _spans(department, at, zone)
+        total += sum(
+            (max(min(closes, end) - max(opens, start), timedelta()) for opens, closes in spans), timedelta()
+        )
+        at += timedelta(days=HORIZON_DAYS)
+    return total
+
+
 def _spans(department: Department, now: datetime, zone: ZoneInfo) -> list[tuple[datetime, datetime]]:
     first = now.astimezone(zone).date()
     days = [first + timedelta(days=offset) for offset in range(HORIZON_DAYS)]

@@ -58,9 +58,9 @@ from bot.services.fetching import remembered
 from bot.services.finding import identities, last_case
 from bot.services.hearing import NOTHING, Hearing
 from bot.services.noticing import Noticing
-from handoff.assignment import department_for, with_departments
+from handoff.assignment import with_departments
 from handoff.policy import HandoffRules, lease
-from handoff.takeover import Usual, hand_over
+from handoff.takeover import Usual, hand_over, usually
 
 log = structlog.get_logger()
 
@@ -297,7 +297,7 @@ class Answering:
         self, decision: Decision, case: Case, writes: list[Write], now: datetime
     ) -> tuple[Case, list[Write]]:
         assert decision.hand_off is not None
-        usual = await self._usual(department_for(case, self._rules))
+        usual = await usually(self._usual, case, self._rules)
         book = self._policy().book
         case, handed = hand_over(
             case, decision.hand_off, decision.detail, self._rules, book, usual, now, self._new_id
@@ -423,7 +423,7 @@ class Answering:
         case = before
         writes: list[Write] = [drafts.event_entry(Did.PARKED, event, before.id, now, self._new_id)]
         if case.state is CaseState.BOT:
-            usual = await self._usual(department_for(case, self._rules))
+            usual = await usually(self._usual, case, self._rules)
             args = (self._rules, self._policy().book, usual, now, self._new_id)
             case, handed = hand_over(case, Reason.PARKED, event.error, *args)
             writes += handed

@@ -7,6 +7,7 @@ import statistics
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from bot.domain.cases import Case, CaseState
 from bot.domain.errors import MalformedPayload, Unknown
@@ -14,12 +15,13 @@ from bot.domain.journal import Did, Entry
 from bot.domain.messages import Event, EventState, Message, MessageState
 from bot.domain.outbox import UNSENT, OutboxRow
 from bot.domain.ports import Clock, Label, Query, Store
+from bot.domain.routing import Department, business_time
 
 PAGE = 50
 MOST = 1000
 NUMBER = re.compile(r"[0-9]{1,18}")
 TRANSCRIPT = 2000  # messages
-SAMPLE = 100  # cases a median is taken from
+SAMPLE = 100  # handoffs a median is taken from
 ENOUGH = 5
 REMEMBERED = timedelta(minutes=1)
 
@@ -95,15 +97,21 @@ class Reporting:
             for state in CaseState
         }
 
-    async def usual(self, department: str) -> timedelta | None:
-        """The median time from handoff to first reply; None until there is enough to tell."""
+    async def usual(self, department: Department, zone: ZoneInfo) -> timedelta | None:
+        """The median opening time from handoff to first reply; None until there is enough to tell.
+
+        Nobody answers at night, and who writes at noon should not be told what the night took.
+        """
         now = self._clock()
-        known = self._medians.get(department)
+        known = self._medians.get(department.name)
         if known and now - known[0] < REMEMBERED:
             return known[1]
-        query = Query(kind=Case, equals={"department": department}, order="-opened_at", limit=SAMPLE)
-        median = _median(await self._store.find(query))
-        self._medians[department] = (now, median)
+        handed = {"department": department.name, "kind": Did.HANDED_OFF}
+        latest = await self._store.find(Query(kind=Entry, equals=handed, order="-at", limit=SAMPLE))
+        ids = tuple({entry.case for entry in latest})
+        cases = await self._store.find(Query(kind=Case, equals={"id": ids}, limit=SAMPLE)) if ids else []
+        median = _median(cases, department, zone)
+        self._medians[department.name] = (now, median)
         return median
 
     async def labels(self, limit: int = PAGE) -> list[Label]:
@@ -141,9 +149,9 @@ class Reporting:
         return await self._store.count(Query(kind=OutboxRow, equals={"state": state}))
 
 
-def _median(cases: Sequence[Case]) -> timedelta | None:
+def _median(cases: Sequence[Case], department: Department, zone: ZoneInfo) -> timedelta | None:
     waits = [
-        case.first_reply_at - case.handoff.at
+        business_time(department, case.handoff.at, case.first_reply_at, zone)
         for case in cases
         if case.handoff and case.first_reply_at and case.first_reply_at > case.handoff.at
     ]

@@ -24,6 +24,7 @@ from bot.domain.errors import (
 from bot.domain.journal import Did
 from bot.domain.messages import Attachment, AttachmentKind, Direction, EventKind, MessageState, Press
 from bot.domain.ports import Act
+from bot.services import reporting
 from tests.builders import ADA, BEN, HERE, answer, book, inbound, policy, understanding
 from tests.fakes.channel import AskableChannel, FakeChannel
 from tests.world import World, until, world
@@ -269,6 +270,23 @@ async def test_a_relabel_is_kept_as_a_label(here: World) -> None:
     await here.act(Act.RELABEL, intent="returns")
     (label,) = await here.reporting.labels()
     assert (label.intent, label.was, label.author) == ("returns", "", "ada")
+
+
+async def test_customers_are_told_what_it_usually_takes(here: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many cases the bot ended by itself in between."""
+    monkeypatch.setattr(reporting, "SAMPLE", 6)
+    for number in range(6):
+        who = replace(HERE, user=f"u{number}", chat=f"u{number}")
+        await here.hear(inbound("A person please", f"e{number}", address=who))
+        here.clock.forward(minutes=4)
+        case = (await here.cases())[-1]
+        await here.act(Act.CLAIM, case=case.id)
+        await here.act(Act.REPLY, case=case.id, text="Here I am.")
+    for number in range(6, 13):
+        who = replace(HERE, user=f"u{number}", chat=f"u{number}")
+        await here.hear(inbound("When are you open?", f"e{number}", address=who))
+    await here.hear(inbound("A person please", "last", address=replace(HERE, user="last", chat="last")))
+    assert here.channel.texts[-1] == "A colleague of Service answers within 5 minutes."
 
 
 # ── Reopening ───────────────────────────────────────────────────────────────────────────────────

@@ -8,7 +8,17 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from bot.domain.cases import Handoff, Reason
-from bot.domain.routing import Department, Facts, Rule, Span, add_business_time, is_open, next_opening, route
+from bot.domain.routing import (
+    Department,
+    Facts,
+    Rule,
+    Span,
+    add_business_time,
+    business_time,
+    is_open,
+    next_opening,
+    route,
+)
 from bot.domain.understanding import Level, Urgency
 from handoff.assignment import department_for
 from handoff.policy import expectation, holding, lease, opening_in_words, wait_in_words
@@ -77,6 +87,15 @@ def test_business_time_knows_summer_time() -> None:
     assert add_business_time(OFFICE, last_friday, timedelta(hours=2), BERLIN) == berlin(26, 10, 0, month=10)
 
 
+def test_business_time_between_two_moments_leaves_the_nights_out() -> None:
+    friday, monday = berlin(20, 17, 50), berlin(23, 9, 20)
+    assert business_time(OFFICE, friday, monday, BERLIN) == timedelta(minutes=30)
+    assert business_time(OFFICE, friday, friday + timedelta(minutes=4), BERLIN) == timedelta(minutes=4)
+    assert business_time(OFFICE, SATURDAY, SATURDAY + timedelta(hours=3), BERLIN) == timedelta()
+    assert business_time(OFFICE, monday, monday + timedelta(weeks=5), BERLIN) == timedelta(hours=9 * 25)
+    assert business_time(ALWAYS, friday, monday, BERLIN) == monday - friday
+
+
 def test_a_claim_does_not_run_out_overnight() -> None:
     held = lease(case(), rules(departments={"service": OFFICE}), berlin(20, 17, 55))
     assert held.until == berlin(23, 9, 10)
@@ -105,7 +124,10 @@ def test_outside_hours_the_customer_is_told_when_somebody_is_there() -> None:
         (30, "30 Minuten", "30 minutes"),
         (60, "einer Stunde", "an hour"),
         (240, "4 Stunden", "4 hours"),
-        (3000, "2 Tagen", "2 days"),
+        (50, "einer Stunde", "an hour"),
+        (61, "2 Stunden", "2 hours"),
+        (2880, "2 Tagen", "2 days"),
+        (3000, "3 Tagen", "3 days"),
     ],
 )
 def test_a_wait_in_words(minutes: int, german: str, english: str) -> None:
