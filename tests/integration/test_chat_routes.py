@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from prometheus_client import REGISTRY
 
 from bot.domain.customers import Customer
 from bot.domain.messages import Attachment, AttachmentKind, Direction, EventKind, MessageState
@@ -275,6 +276,19 @@ async def test_of_too_many_streams_the_oldest_ends(chat: Site, token: str) -> No
             await chat.client.get("/chat/stream", params={"customer": token})
         with pytest.raises(EOFError):
             await oldest.next()
+
+
+async def test_open_streams_are_counted(chat: Site, token: str) -> None:
+    def counted() -> float | None:
+        return REGISTRY.get_sample_value("switchboard_streams", {"page": "chat"})
+
+    before = counted() or 0.0
+    async with chat.stream(token) as events:
+        assert counted() == before + 1
+        await chat.app.shutdown()
+        with pytest.raises(EOFError):
+            await events.next()
+    assert counted() == before
 
 
 async def test_a_stream_ends_when_the_server_stops(chat: Site, token: str) -> None:

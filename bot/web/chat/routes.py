@@ -11,6 +11,7 @@ import msgspec
 from aiohttp import web
 from msgspec import Struct, field
 
+from bot import metrics
 from bot.domain.errors import BadSignature, MalformedPayload, PayloadTooLarge, Unknown
 from bot.domain.messages import Address, Attachment, Direction, Inbound, Message, topic
 from bot.domain.ports import Connector, Request
@@ -182,7 +183,7 @@ async def events(request: web.Request) -> web.StreamResponse:
     name = topic(address)
     feed = stream.Feed(context.store, name, _position(request), connector.client_id)
     response = web.StreamResponse(headers=stream.HEADERS)
-    with request.app[STREAMS].one(name) as ended:
+    with request.app[STREAMS].one(name) as ended, metrics.STREAMS.labels("chat").track_inprogress():
         async with context.broadcast.subscribe(name) as hints:
             await feed.rewind_if_ahead()  # the store's first word comes before the headers: it may be a 503
             first, _ = await feed.read()

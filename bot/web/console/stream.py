@@ -10,6 +10,7 @@ from weakref import WeakSet
 
 from aiohttp import web
 
+from bot import metrics
 from bot.domain.errors import StoreUnavailable
 from bot.web.console.pages import seal
 from bot.web.console.visits import arrive, the_web
@@ -37,7 +38,10 @@ async def stream(request: web.Request) -> web.StreamResponse:
     await response.prepare(request)
     if task := asyncio.current_task():
         request.config_dict[STREAMS].tasks.add(task)
-    with suppress(ConnectionResetError, asyncio.CancelledError):
+    with (
+        metrics.STREAMS.labels("console").track_inprogress(),
+        suppress(ConnectionResetError, asyncio.CancelledError),
+    ):
         async with the_web(request).broadcast.subscribe(TOPIC) as hints:
             await response.write(b"retry: %d\n\n" % RETRY)
             await _forward(request, response, hints)
