@@ -63,6 +63,12 @@ async def test_nobody_sends_kilobytes_that_unpack_to_gigabytes(api: TestClient[A
     assert "Content-Encoding" in (await answer.json())["error"]["message"]
 
 
+async def test_a_page_that_begins_before_all_time_is_the_first(office: Desk) -> None:
+    viewer = await office.viewer("Ada")
+    page = await viewer.get("/console?tab=snoozed&after=0001-01-01T00:00:00%2B00:00~x")
+    assert page.status == 200
+
+
 async def _act(api: TestClient[Any, Any], case: str, action: str, **changes: Any) -> tuple[int, str]:
     body = {"id": action, "agent": {"id": "ada", "name": "Ada"}, "action": action, **changes}
     answer = await api.post(f"/api/v1/cases/{case}/actions", json=body, headers=HEADERS)

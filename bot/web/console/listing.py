@@ -163,7 +163,7 @@ def _read(after: str, field: str) -> tuple[Any, str]:
         moment = datetime.fromisoformat(value)
     except ValueError:
         return None, ""
-    return (moment, last) if moment.tzinfo else (None, "")
+    return (moment, last) if moment.tzinfo and moment.year > 1 else (None, "")
 
 
 async def last_words(store: Store, case: Case) -> Message | None:
