@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from bot import config
 from bot.bootstrap.parts import Parts, assembled, now, open_store, store_path
 from bot.bootstrap.serving import have_a_model
-from bot.config import ConfigError, Settings
+from bot.config import Account, ConfigError, Settings
 from bot.domain.errors import SwitchboardError, TooLate, Unknown
 from bot.domain.ids import new_id
 from bot.domain.messages import Address, Direction, Event, EventKind, EventState, Inbound, Message
@@ -244,7 +244,11 @@ async def chat(settings: Settings, customer: str) -> AsyncIterator[Conversation]
     """A terminal conversation; the brand's own store is not touched, its live model is used."""
     live = await _live(settings)
     with tempfile.TemporaryDirectory(prefix="switchboard-chat-") as folder:
-        apart = replace(settings, store=f"sqlite:///{folder}/chat.db", files=f"{folder}/files")
+        # A channel of its own, so that no platform is talked to.
+        terminal = {"webchat": (Account({"account": "terminal"}, settings.file, "channels.webchat"),)}
+        apart = replace(
+            settings, store=f"sqlite:///{folder}/chat.db", files=f"{folder}/files", channels=terminal
+        )
         async with assembled(apart) as parts:
             if live:
                 await parts.tuning.promote(live)

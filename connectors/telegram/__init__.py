@@ -84,12 +84,13 @@ class Telegram:
         limits, where = self._settings.limits, f"telegram:{self.account}"
         per_second = max(int(limits.per_second), 1)
         whole = Rate(key=where, per_second=limits.per_second, burst=per_second)
-        one = Rate(key=f"{where}:{chat}", per_second=limits.per_chat)
+        place = chat.partition("/")[0]  # the topics of a forum share what their group may get
+        one = Rate(key=f"{where}:{place}", per_second=limits.per_chat)
         if not chat.startswith("-"):
             return (whole, one)
         # A burst and what follows it within the minute are together what the group may get.
         burst = max(1, min(GROUP_BURST, int(limits.per_group) - 1))
-        group = f"{where}:{chat.partition('/')[0]}:minute"
+        group = f"{where}:{place}:minute"
         return (whole, one, Rate(key=group, per_second=max(limits.per_group - burst, 1) / 60, burst=burst))
 
     async def send(self, payload: Payload) -> Receipt:

@@ -95,7 +95,10 @@ class Transport(BaseRequest):
             total=read + upload + CONNECT, connect=CONNECT, sock_read=read + upload
         )
         try:
-            async with self._http.request(method, url, data=_form(request_data), timeout=timeout) as answer:
+            # Never after a redirect: the token would go along.
+            async with self._http.request(
+                method, url, data=_form(request_data), timeout=timeout, allow_redirects=False
+            ) as answer:
                 body = await _bounded(answer)
                 if answer.status == HTTPStatus.TOO_MANY_REQUESTS:
                     raise Flooded(_wait(answer, body))

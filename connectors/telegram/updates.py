@@ -27,6 +27,7 @@ COMMAND = re.compile(r"(/\w+)@(\w+)")
 LANGUAGE = re.compile(r"([A-Za-z]{2,3})([_-].*)?")
 CALLBACK = re.compile(r"(?P<question>[^:]*):(?P<choice>.+)", re.DOTALL)
 IDS = (int, str)
+MOST = 1 << 53  # what JSON carries faithfully everywhere
 
 # Attachments by the key they come under, https://core.telegram.org/bots/api#message. An animation comes as a document
 # too, a venue as a location.
@@ -291,13 +292,12 @@ def _file(key: str, value: Any) -> Attachment | None:
     if not isinstance(body, dict) or not _str(body, "file_id"):
         return None
     kind, mime = FILES[key]
-    size = body.get("file_size")
-    facts = {name: body[name] for name in ("duration", "width", "height") if isinstance(body.get(name), int)}
+    facts = {name: _count(body, name) for name in ("duration", "width", "height") if _count(body, name)}
     return Attachment(
         kind=kind,
         name=_str(body, "file_name") or _str(body, "title") or _str(body, "emoji"),
         mime=_str(body, "mime_type") or mime,
-        size=size if isinstance(size, int) else 0,
+        size=_count(body, "file_size"),
         remote=_str(body, "file_id"),
         data=facts,
     )
@@ -305,7 +305,7 @@ def _file(key: str, value: Any) -> Attachment | None:
 
 def _place(body: Fields) -> Attachment | None:
     numbers = {name: body.get(name) for name in ("latitude", "longitude")}
-    if not all(isinstance(value, int | float) for value in numbers.values()):
+    if not all(isinstance(value, int | float) and abs(value) <= 180 for value in numbers.values()):
         return None
     return Attachment(kind=AttachmentKind.LOCATION, data=numbers)
 
@@ -395,6 +395,11 @@ def _id(body: Fields, key: str) -> str:
     if not isinstance(value, IDS) or isinstance(value, bool):
         return ""
     return str(value).encode("ascii", "replace").decode()[:64]
+
+
+def _count(body: Fields, key: str) -> int:
+    value = body.get(key)
+    return value if isinstance(value, int) and 0 <= value <= MOST else 0
 
 
 def _time(value: Any) -> datetime | None:

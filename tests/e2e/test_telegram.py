@@ -228,7 +228,7 @@ async def test_every_recorded_update_goes_through_replay(
 ) -> None:
     """In this process, like the command does in one of its own: a running server makes something of each."""
     assert len(RECORDINGS) > 50
-    bodies = {path.stem: path.read_bytes() for path in RECORDINGS}  # noqa: ASYNC240  small files of a test
+    bodies = {path.stem: path.read_bytes() for path in RECORDINGS}
     async with started(tmp_path, models, telegram) as server:
         settings = config.load(server.config, os.environ)
         few = asyncio.Semaphore(20)

@@ -194,6 +194,18 @@ def test_the_same_message_is_the_same_event_whatever_number_its_update_has(teleg
     assert again.external_id == recorded("text").external_id
 
 
+@pytest.mark.parametrize("number", [10**30, -(10**30)])
+@pytest.mark.parametrize("name", ["video", "location", "text"])
+def test_numbers_nobody_can_mean_break_nothing(telegram: Telegram, name: str, number: int) -> None:
+    def huge(_: str) -> int:
+        return number
+
+    body = (PAYLOADS / "telegram" / f"{name}.json").read_text(encoding="utf-8")
+    spoiled = json.loads(body, parse_int=huge, parse_float=huge)
+    events = telegram.parse(request(json.dumps(spoiled).encode()))
+    assert msgspec.json.decode(msgspec.json.encode(events), type=tuple[Inbound, ...]) == events
+
+
 # -- groups
 
 
