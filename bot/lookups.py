@@ -95,5 +95,9 @@ async def _record(name: str, response: ClientResponse) -> dict[str, Any] | None:
 def _object(name: str, body: bytes) -> dict[str, Any]:
     try:
         return msgspec.json.decode(body, type=dict[str, Any])
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):  # from None: it can quote what was answered
+    except (
+        msgspec.DecodeError,
+        UnicodeDecodeError,
+        RecursionError,
+    ):  # from None: it can quote what was answered
         raise LookupFailed(f'The lookup "{name}" answered with JSON that is no object.') from None
