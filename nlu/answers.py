@@ -36,7 +36,6 @@ SENTENCES: dict[str, tuple[str, ...]] = {
     "late_apology": (),
     "reopened": ("department", "wait", "number"),
     "public_to_private": (),
-    "attachment_received": (),
 }
 BY_RULE = ("person",)  # who asks for a person gets one; there is nothing to answer
 LANGUAGE = re.compile(r"[a-z]{2,3}")

@@ -179,7 +179,12 @@ def _outgoing(case: Case, message: Message, now: datetime, new_id: NewId, *, by_
         not_before=now,
         created_at=now,
     )
-    return [Insert(record=message, scope=f"customer:{case.customer}"), Insert(record=row, scope=order_key)]
+    facts: Attributes = {"role": message.role, "message": message.id}
+    return [
+        Insert(record=message, scope=f"customer:{case.customer}"),
+        Insert(record=row, scope=order_key),
+        entry(Did.QUEUED, case, now, new_id, actor=message.author.id, attributes=facts),
+    ]
 
 
 def noted(case: Case, author: Author, text: str, now: datetime, new_id: NewId) -> Insert:

@@ -17,7 +17,7 @@ class Did(StrEnum):
     ANSWERED = "answered"
     ASKED = "asked"  # attributes: slot
     PROMISED = "promised"  # attributes: due
-    QUEUED = "queued"
+    QUEUED = "queued"  # attributes: role
     SENT = "sent"  # attributes: role, resent
     DELIVERED = "delivered"
     READ = "read"
@@ -45,7 +45,7 @@ class Did(StrEnum):
     RETRIED = "retried"
     BLOCKED = "blocked"
     UNBLOCKED = "unblocked"
-    PROMOTED = "promoted"
+    PROMOTED = "promoted"  # attributes: model
 
 
 class Entry(Struct, frozen=True, kw_only=True):

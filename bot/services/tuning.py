@@ -8,6 +8,7 @@ from collections.abc import Callable
 import structlog
 
 from bot.domain.errors import EngineUnavailable, SwitchboardError, TooLate, Unknown
+from bot.domain.journal import Did, Entry
 from bot.domain.ports import Applied, Changes, Clock, Insert, Setting, Store, Understander, Update
 from bot.domain.understanding import Context, Understanding
 
@@ -87,7 +88,17 @@ class Tuning:
     async def _set(self, live: str, previous: list[str]) -> None:
         setting = await self._store.get(Setting, MODEL)
         value = {"live": live, "previous": previous[:REMEMBERED]}
-        new = Setting(id=MODEL, value=value, at=self._clock(), version=setting.version if setting else 0)
+        now, version = self._clock(), setting.version if setting else 0
+        new = Setting(id=MODEL, value=value, at=now, version=version)
         write = Update(record=new) if setting else Insert(record=new)
-        if not isinstance(await self._store.apply(Changes(writes=(write,))), Applied):
+        facts = {"model": live, "before": setting.value["live"] if setting else ""}
+        fact = Entry(
+            id=f"{MODEL}:{setting.version + 1 if setting else 0}",
+            kind=Did.PROMOTED,
+            actor="system",
+            attributes=facts,
+            happened_at=now,
+            at=now,
+        )
+        if not isinstance(await self._store.apply(Changes(writes=(write, Insert(record=fact)))), Applied):
             raise TooLate("Somebody else changed the live model just now; look again.")

@@ -1,0 +1,110 @@
+"""Which model is live: one setting that every process follows, forward and back."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from bot.domain.errors import BadData, EngineUnavailable, TooLate, Unknown
+from bot.domain.journal import Did, Entry
+from bot.domain.ports import Changes, Outcome, Query, Store, Understander
+from bot.domain.understanding import Context
+from bot.services.tuning import Tuning
+from bot.stores.sqlite import SqliteStore
+from tests.builders import Ticking
+from tests.fakes.engine import FakeEngine
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
+    made = SqliteStore(tmp_path / "test.db")
+    yield made
+    await made.close()
+
+
+def load(id: str) -> Understander:
+    if id == "damaged":
+        raise BadData("var/models/damaged.npz is cut short; train again.")
+    engine = FakeEngine()
+    engine.model = id
+    return engine
+
+
+def process(store: Store) -> Tuning:
+    return Tuning(store, load, Ticking())
+
+
+async def test_a_model_promoted_by_one_process_is_followed_by_another(store: SqliteStore) -> None:
+    server, shell = process(store), process(store)
+    await shell.promote("one")
+    await server.follow()
+    assert server.model == "one"
+    await shell.promote("two")
+    await server.follow()
+    assert server.model == "two"
+
+
+async def test_rolling_back_goes_to_the_model_before(store: SqliteStore) -> None:
+    shell = process(store)
+    for model in ("one", "two", "three"):
+        await shell.promote(model)
+    assert [await shell.rollback(), await shell.rollback()] == ["two", "one"]
+    with pytest.raises(Unknown, match="no earlier model"):
+        await shell.rollback()
+
+
+async def test_promoting_what_is_live_leaves_the_way_back_alone(store: SqliteStore) -> None:
+    shell = process(store)
+    for model in ("one", "two", "two"):
+        await shell.promote(model)
+    assert await shell.rollback() == "one"
+
+
+async def test_what_cannot_be_loaded_does_not_go_live(store: SqliteStore) -> None:
+    shell = process(store)
+    await shell.promote("one")
+    with pytest.raises(BadData, match="cut short"):
+        await shell.promote("damaged")
+    assert (await shell.live())[0] == "one"
+
+
+async def test_a_server_keeps_its_model_when_the_new_one_is_damaged(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server, shell = process(store), process(store)
+    await shell.promote("one")
+    await server.follow()
+    monkeypatch.setattr(shell, "_load", lambda _: FakeEngine())  # whole over there, cut short here
+    await shell.promote("damaged")
+    await server.follow()
+    assert server.model == "one"
+
+
+async def test_two_who_promote_at_once_do_not_overwrite_each_other(store: SqliteStore) -> None:
+    shell, apply = process(store), store.apply
+    await shell.promote("one")
+
+    async def beaten(changes: Changes) -> Outcome:
+        store.apply = apply  # type: ignore[method-assign]
+        await process(store).promote("two")
+        return await apply(changes)
+
+    store.apply = beaten  # type: ignore[method-assign]
+    with pytest.raises(TooLate):
+        await shell.promote("three")
+    assert (await shell.live())[0] == "two"
+
+
+async def test_without_a_model_nothing_is_understood(store: SqliteStore) -> None:
+    with pytest.raises(EngineUnavailable, match="switchboard train"):
+        await process(store).understand("Hello", Context())
+
+
+async def test_who_went_live_is_in_the_journal(store: SqliteStore) -> None:
+    shell = process(store)
+    await shell.promote("one")
+    await shell.promote("two")
+    promoted = await store.find(Query(kind=Entry, equals={"kind": Did.PROMOTED}))
+    assert {entry.attributes["model"] for entry in promoted} == {"one", "two"}
