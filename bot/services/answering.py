@@ -336,7 +336,7 @@ class Answering:
             *self._to_fetch(lines),
             *await self._back_again(batch[-1]),
             *opened,
-            self._understood(after, turn.understanding, now),
+            self._understood(after, batch[-1].id, turn.understanding, now),
             *writes,
         ]
         if before.version >= 0 and after.state is not CaseState.BOT:
@@ -373,8 +373,9 @@ class Answering:
         away = [one for one in await identities(self._store, event.inbound.address) if not one.reachable]
         return [Update(record=replace(one, reachable=True)) for one in away]
 
-    def _understood(self, case: Case, understood: Understanding, now: datetime) -> Write:
+    def _understood(self, case: Case, message: str, understood: Understanding, now: datetime) -> Write:
         facts: drafts.Attributes = {
+            "message": message,
             "intent": understood.intent.name,
             "confidence": round(understood.intent.confidence, 4),
             "urgency": understood.urgency.level,
@@ -416,7 +417,10 @@ class Answering:
 
     async def _park(self, event: Event) -> None:
         now = self._clock()
-        customer = await self._customer(event)
+        customer = await self._store.get(Customer, event.lane)
+        if customer is None:  # nobody is there to be answered: the lane must go on all the same
+            await self._store.apply(Changes(writes=(Update(record=event),)))
+            return
         last = await last_case(self._store, customer.id)
         turn = Turn(question="", understanding=NOTHING, address=event.inbound.address, at=event.received_at)
         before = last if last and last.is_open else await self._new_case(customer, last, turn, now)

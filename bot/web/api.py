@@ -19,6 +19,7 @@ from bot.domain.ports import Act, AgentAction
 from bot.domain.understanding import Context
 from bot.web.context import WEB
 from bot.web.headers import octets
+from handoff.context import passport
 
 DESK = "api"
 LONGEST_NUMBER = 9  # digits
@@ -137,9 +138,11 @@ async def stats(request: web.Request) -> web.Response:
 
 async def _whole(request: web.Request, case: Case) -> dict[str, Any]:
     reporting = request.app[WEB].reporting
+    transcript = await reporting.transcript(case.id)
     return {
         **case_as_json(case),
-        "messages": [message_as_json(message) for message in await reporting.transcript(case.id)],
+        "context": msgspec.to_builtins(passport(case, transcript)),
+        "messages": [message_as_json(message) for message in transcript],
         "journal": [entry_as_json(entry) for entry in await reporting.journal(case.id)],
     }
 

@@ -89,7 +89,8 @@ async def test_without_the_token_nothing_is_told(tool: Tool) -> None:
 async def test_a_case_has_what_is_promised(here: World, tool: Tool) -> None:
     _, case = await tool.get(f"cases/{await waiting(here)}")
     promised = {"id", "number", "state", "owner", "department", "intent", "urgency", "channel", "customer"}
-    assert promised | {"opened_at", "messages", "journal"} <= set(case)
+    assert promised | {"opened_at", "messages", "journal", "context"} <= set(case)
+    assert case["context"]["last_words"] == case["messages"][0]["text"]
     assert (case["state"], case["owner"]) == ("waiting", None)
     assert [line["direction"] for line in case["messages"]] == ["in", "out"]
     assert {"id", "direction", "author", "text", "state", "at"} <= set(case["messages"][0])

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from bot.domain.answers import Mode
 from bot.domain.cases import CaseState, Reason
+from bot.domain.customers import Customer
 from bot.domain.errors import (
     LookupFailed,
     NotAllowed,
@@ -23,7 +24,7 @@ from bot.domain.errors import (
 )
 from bot.domain.journal import Did
 from bot.domain.messages import Attachment, AttachmentKind, Direction, EventKind, MessageState, Press
-from bot.domain.ports import Act
+from bot.domain.ports import Act, Changes, Delete
 from bot.services import reporting
 from tests.builders import ADA, BEN, HERE, answer, book, inbound, policy, understanding
 from tests.fakes.channel import AskableChannel, FakeChannel
@@ -516,6 +517,16 @@ async def test_a_poison_event_is_parked_with_a_person_and_the_lane_goes_on(here:
     assert len(await here.events("parked")) == 1
     await here.hear(inbound("still there?", "e2"))
     assert (await here.transcript())[-1].text == "still there?"
+
+
+async def test_an_event_whose_customer_is_gone_does_not_hold_up_its_lane(here: World) -> None:
+    await here.receive(inbound("Hi", "e1"))
+    (event,) = await here.events("pending")
+    await here.store.apply(Changes(writes=(Delete(kind=Customer, id=event.lane),)))
+    for _ in range(5):
+        await here.answer()
+    assert await here.events("pending") == []
+    assert len(await here.events("parked")) == 1
 
 
 async def test_receipts_move_a_message_on_and_never_back(here: World) -> None:
