@@ -15,13 +15,14 @@ from bot.domain.cases import Agent, Case, CaseState, Reason
 from bot.domain.decisions import Saying
 from bot.domain.errors import NotAllowed, TooLate, Unknown
 from bot.domain.journal import Did
-from bot.domain.messages import Author, AuthorKind, Direction, Message, MessageState, Role
+from bot.domain.messages import Address, Author, AuthorKind, Direction, Message, MessageState, Role
 from bot.domain.outbox import WAITING, Destination, OutboxRow, Posting
 from bot.domain.ports import (
     Act,
     ActionDone,
     AgentAction,
     Applied,
+    Capabilities,
     Changes,
     Clock,
     Commit,
@@ -90,7 +91,9 @@ class Takeover:
         usual: Usual,
         clock: Clock,
         new_id: NewId,
+        can: Callable[[Address], Capabilities] = lambda _: Capabilities(),
     ) -> None:
+        self._can = can  # what the channel of an address is able to do
         self._store = store
         self._commit = commit
         self._current_rules = rules  # the configuration may be read again while we run
@@ -114,6 +117,8 @@ class Takeover:
             Act.RETRY: self._retry,
             Act.ARRIVED: self._arrived,
             Act.RETURN_TO_BOT: self._return_to_bot,
+            Act.EDIT: self._edit,
+            Act.DELETE: self._delete,
         }
 
     @property
@@ -292,6 +297,49 @@ class Takeover:
         fact = self._fact(Did.SENT, case, action, now, message=message.id, role=row.role, confirmed=True)
         return case, [Update(record=sent), Update(record=replace(message, state=MessageState.SENT)), fact]
 
+    async def _edit(self, case: Case, action: AgentAction, now: datetime) -> tuple[Case, list[Write]]:
+        """What waits goes out in its new words; what was sent is changed where the customer sees it."""
+        if not action.text.strip():
+            raise NotAllowed("The new text is empty; delete the message instead.")
+        message, row = await self._own(case, action)
+        fact = self._fact(Did.EDITED, case, action, now, message=message.id)
+        said = replace(message, text=action.text)
+        if row.state in WAITING and row.posting is not Posting.DELETE:
+            return case, [Update(record=row), Update(record=said), fact]
+        self._require(self._can(message.address).edits)
+        shown = replace(said, state=MessageState.QUEUED, edited_at=now)
+        return case, [Update(record=_once_more(row, Posting.EDIT, now)), Update(record=shown), fact]
+
+    async def _delete(self, case: Case, action: AgentAction, now: datetime) -> tuple[Case, list[Write]]:
+        """What waits is not sent; what was sent is taken back, and stays in the transcript until it is gone."""
+        message, row = await self._own(case, action)
+        fact = self._fact(Did.DELETED, case, action, now, message=message.id)
+        if row.state in WAITING and row.posting is Posting.MESSAGE:
+            unsent = replace(row, state=MessageState.CANCELLED, reason="taken back")
+            gone = replace(message, state=MessageState.CANCELLED, text="", attachments=(), deleted_at=now)
+            return case, [Update(record=unsent), Update(record=gone), fact]
+        self._require(self._can(message.address).deletes)
+        shown = replace(message, state=MessageState.QUEUED)
+        return case, [Update(record=_once_more(row, Posting.DELETE, now)), Update(record=shown), fact]
+
+    async def _own(self, case: Case, action: AgentAction) -> tuple[Message, OutboxRow]:
+        """An agent's own words that wait or were sent. Raises `NotAllowed`, `Unknown`."""
+        message = await self._line(case, action.message)
+        if message.author.kind is not AuthorKind.AGENT or message.author.id != action.agent.id:
+            raise NotAllowed("Only your own words can be changed.")
+        rows = await self._store.find(Query(kind=OutboxRow, equals={"message": message.id}))
+        rows = [row for row in rows if row.destination is Destination.CHANNEL]
+        if not rows or message.deleted_at:
+            raise NotAllowed("There is nothing of it at the customer's that could be changed.")
+        waits = rows[0].state in WAITING and not rows[0].parts_sent
+        if not waits and rows[0].state is not MessageState.SENT:
+            raise NotAllowed(f"The message is {rows[0].state}; look again in a moment.")
+        return message, rows[0]
+
+    def _require(self, possible: bool) -> None:  # noqa: FBT001  reads like a sentence
+        if not possible:
+            raise NotAllowed("This channel cannot change what was sent; write another message.")
+
     async def _line(self, case: Case, message_id: str) -> Message:
         """Raises `Unknown` for a message that is not in this case's transcript."""
         message = await self._store.get(Message, message_id)
@@ -439,6 +487,12 @@ def _unchanged(case: Case, done: ActionDone, action: AgentAction) -> Case:
     if (done.case, done.action) != (action.case, action.action):
         raise TooLate("This action id was used for something else already; send a new one.")
     return case
+
+
+def _once_more(row: OutboxRow, posting: Posting, now: datetime) -> OutboxRow:
+    """The row that carried a message carries what becomes of it: its receipts say which one that is."""
+    fresh = replace(row, state=MessageState.QUEUED, attempts=0, not_before=now, created_at=now, reason="")
+    return replace(fresh, posting=posting, parts_sent=0, resent=False)
 
 
 def _author(agent: Agent) -> Author:

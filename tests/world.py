@@ -72,6 +72,7 @@ class World:
             self.reporting.usual,
             self.clock,
             self.new_id,
+            lambda _: channel.capabilities,
         )
         self.receiving = Receiving(store, self.commit, self.clock, self.new_id, b"secret")
         self.answering = self.make_answering()

@@ -20,8 +20,19 @@ from bot.config import ConfigError, Settings, convert
 from bot.domain.customers import Customer
 from bot.domain.errors import StoreUnavailable
 from bot.domain.ids import new_id
-from bot.domain.messages import FeedEntry
-from bot.domain.ports import Broadcast, Changes, Conflict, Connector, Files, Insert, Query, Queue, Store
+from bot.domain.messages import Address, FeedEntry
+from bot.domain.ports import (
+    Broadcast,
+    Capabilities,
+    Changes,
+    Conflict,
+    Connector,
+    Files,
+    Insert,
+    Query,
+    Queue,
+    Store,
+)
 from bot.lookups import HttpLookups, LookupConfig
 from bot.queues.memory import MemoryBroadcast, MemoryQueue
 from bot.services.answering import Answering
@@ -107,7 +118,12 @@ def _parts(
     reporting = Reporting(store, now, settings.channels)
     models = Models(Path(settings.nlu.models))
     tuning = Tuning(store, lambda wanted: Embedded(models.load(wanted)), now)
-    takeover = Takeover(store, commit, live.rules, live.book, reporting.usual, now, new_id)
+
+    def can(address: Address) -> Capabilities:
+        connector = connectors.get((address.channel, address.account))
+        return connector.capabilities if connector else Capabilities()
+
+    takeover = Takeover(store, commit, live.rules, live.book, reporting.usual, now, new_id, can)
     answering = Answering(
         store=store,
         commit=commit,

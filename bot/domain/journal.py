@@ -43,6 +43,8 @@ class Did(StrEnum):
     RELABELLED = "relabelled"
     URGENCY_SET = "urgency_set"
     RETRIED = "retried"
+    EDITED = "edited"  # an agent put their own words in other words
+    DELETED = "deleted"  # an agent took their own words back
     BLOCKED = "blocked"
     UNBLOCKED = "unblocked"
     PROMOTED = "promoted"  # attributes: model

@@ -21,7 +21,11 @@ class Posting(StrEnum):
     MESSAGE = "message"
     CARD = "card"  # the one card of a case: posted once, then updated in place
     THREAD = "thread"  # a message under its card
+    EDIT = "edit"  # the message was sent, and says something else now
+    DELETE = "delete"  # the message was sent, and is taken back
 
+
+CHANGING = (Posting.EDIT, Posting.DELETE)
 
 WAITING = (MessageState.QUEUED, MessageState.DEFERRED)
 UNSENT = (MessageState.QUEUED, MessageState.DEFERRED, MessageState.SENDING)

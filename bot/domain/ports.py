@@ -320,6 +320,8 @@ class Act(StrEnum):
     RETRY = "retry"
     ARRIVED = "arrived"  # a message in doubt did arrive
     RETURN_TO_BOT = "return_to_bot"
+    EDIT = "edit"  # put one's own words in other words, also those that were sent
+    DELETE = "delete"  # take one's own words back
 
 
 class AgentAction(Struct, frozen=True, kw_only=True):
@@ -330,13 +332,13 @@ class AgentAction(Struct, frozen=True, kw_only=True):
     agent: Agent
     action: Act
     at: datetime
-    text: str = ""  # reply, note
+    text: str = ""  # reply, note, edit
     attachments: tuple[Attachment, ...] = ()
     to: Agent | None = None  # assign
     until: datetime | None = None  # snooze
     department: str = ""  # move
     intent: str = ""  # relabel
-    message: str = ""  # relabel, retry, arrived: which one; reply: the one it answers
+    message: str = ""  # relabel, retry, arrived, edit, delete: which one; reply: the one it answers
     level: str = ""  # set_urgency
     outcome: str = ""  # resolve
 

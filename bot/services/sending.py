@@ -23,12 +23,13 @@ from bot.domain.errors import (
     SendDeferred,
     SendError,
     SendInDoubt,
+    SendRejected,
     StoreUnavailable,
     Unknown,
 )
 from bot.domain.journal import Did
 from bot.domain.messages import Message, MessageState, Role
-from bot.domain.outbox import UNSENT, Destination, OutboxRow, Posted, Posting, Receipt, posted_id
+from bot.domain.outbox import CHANGING, UNSENT, Destination, OutboxRow, Posted, Posting, Receipt, posted_id
 from bot.domain.ports import (
     Applied,
     Card,
@@ -36,7 +37,9 @@ from bot.domain.ports import (
     Clock,
     Commit,
     Connector,
+    Deletes,
     Desk,
+    Edits,
     Finds,
     Insert,
     NewId,
@@ -149,7 +152,9 @@ class Sending:
     async def _deliver(self, row: OutboxRow) -> Later | None:
         """Hand every part over; what happens then is decided by the type of the error."""
         try:
-            payloads = await self._payloads(row)
+            if row.posting in CHANGING:
+                await self._change(row)
+            payloads = () if row.posting in CHANGING else await self._payloads(row)
             receipts = list(row.receipts)
             for payload in payloads[row.parts_sent :]:
                 await asyncio.sleep(self._limits.wait(await self._rates(row)))
@@ -177,6 +182,18 @@ class Sending:
             return await self._redirected(row, error)
         await self._failed(row, str(error), error if isinstance(error, SendError) else None)
         return None
+
+    async def _change(self, row: OutboxRow) -> None:
+        """Put what was sent in other words, or take it back. Raises a `SendError`."""
+        connector: object = self._connector(row)
+        message = await self._message(row)
+        await asyncio.sleep(self._limits.wait(await self._rates(row)))
+        if row.posting is Posting.EDIT and isinstance(connector, Edits):
+            await connector.edit(row.receipts, message)
+        elif row.posting is Posting.DELETE and isinstance(connector, Deletes):
+            await connector.delete(row.receipts)
+        else:
+            raise SendRejected("This channel cannot change what was sent.")
 
     async def _payloads(self, row: OutboxRow) -> tuple[Payload, ...]:
         if row.destination is Destination.CHANNEL:
@@ -247,6 +264,9 @@ class Sending:
     # ── What became of it ───────────────────────────────────────────────────────────────────────
 
     async def _sent(self, row: OutboxRow) -> None:
+        if row.posting in CHANGING:
+            await self._settle(replace(row, reason=""), MessageState.SENT, "", [])
+            return
         metrics.SENT.labels(row.channel).inc()
         metrics.SENDING.labels(row.channel).observe((self._clock() - row.created_at).total_seconds())
         facts: drafts.Attributes = {"role": row.role, "message": row.message, "resent": row.resent}
@@ -327,6 +347,8 @@ class Sending:
 
     async def _resolve_doubt(self, row: OutboxRow) -> Later | None:
         """It may have arrived: ask where one can ask, repeat a bot's answer once, let an agent decide."""
+        if row.posting in CHANGING:  # doing it twice is doing it once
+            return await self._deferred(row, SendDeferred("It may not have been changed."))
         destination = self._destination(row)
         if not isinstance(destination, Finds):
             return await self._guess(row)
@@ -434,6 +456,8 @@ class Sending:
             writes: list[Write] = [Update(record=replace(row, state=state)), *extra]
             if message and row.destination is Destination.CHANNEL:
                 shown = replace(message, state=_later(message.state, state), reason=reason)
+                if row.posting is Posting.DELETE and state is MessageState.SENT:
+                    shown = replace(shown, text="", attachments=(), buttons=(), deleted_at=self._clock())
                 writes.append(Update(record=replace(shown, external_id=external or message.external_id)))
             if calls:
                 writes += await self._takeover.handed_off(row.case, calls, reason)

@@ -132,6 +132,11 @@ async def test_a_person_answers_in_the_chat_and_sees_the_picture(
                 await asyncio.sleep(0.02)
         assert file["missing"] is None
         assert TOKEN not in json.dumps(whole)
+        reply = whole["messages"][-1]["id"]
+        assert (await desk.act(case["id"], "edit", message=reply, text="Guten Tag, hier ist Ada!"))[0] == 200
+        await until(lambda: telegram.said_to(700)[-1] == "Guten Tag, hier ist Ada!")
+        assert (await desk.act(case["id"], "delete", message=reply))[0] == 200
+        await until(lambda: len(telegram.said_to(700)) == 1)
 
 
 async def test_a_blocked_bot_is_told_to_the_agent(

@@ -75,6 +75,21 @@ class FilesChannel(FakeChannel):
         self.remote: dict[str, bytes | SwitchboardError] = {}
         self.acknowledged: list[str] = []
         self.typed: list[str] = []
+        self.capabilities = Capabilities(buttons=10, edits=True, deletes=True)
+
+    async def edit(self, receipts: tuple[str, ...], message: Message) -> None:
+        self.attempts += 1
+        if self.trouble:
+            raise self.trouble.popleft()[0]
+        self._replace(receipts, message.text)
+
+    async def delete(self, receipts: tuple[str, ...]) -> None:
+        self._replace(receipts, "")
+
+    def _replace(self, receipts: tuple[str, ...], text: str) -> None:
+        """A receipt of this channel counts the attempts."""
+        place = int(receipts[0].removeprefix("x")) - 1
+        self.arrived[place] = (self.arrived[place][0], text)
 
     async def fetch(self, attachment: Attachment) -> bytes:
         found = self.remote[attachment.remote]

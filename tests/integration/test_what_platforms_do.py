@@ -11,12 +11,20 @@ from msgspec.structs import replace
 
 from bot.domain.cases import Reason
 from bot.domain.customers import Identity
-from bot.domain.errors import ChatMoved, RecipientUnreachable, SendDeferred, SendRejected
+from bot.domain.errors import (
+    ChatMoved,
+    NotAllowed,
+    RecipientUnreachable,
+    SendDeferred,
+    SendInDoubt,
+    SendRejected,
+)
+from bot.domain.journal import Did
 from bot.domain.messages import Attachment, AttachmentKind, EventKind, Fetch, Message, MessageState, Press
 from bot.domain.ports import Act, Query
 from bot.services.answering import Later
 from bot.services.courtesies import Courtesies
-from tests.builders import HERE, inbound
+from tests.builders import ADA, BEN, HERE, inbound
 from tests.fakes.channel import FilesChannel
 from tests.world import World, until, world
 
@@ -283,3 +291,86 @@ async def test_an_edit_keeps_the_files_that_are_here_and_fetches_the_new_one(
     first, other = await pictures(here)
     assert (first, bool(other.file)) == (kept, True)
     assert (await here.transcript())[0].text == "Look!"
+
+
+# ── What agents change ──────────────────────────────────────────────────────────────────────────
+
+
+async def replied(here: World, text: str = "Tomorow") -> Message:
+    await here.hear(inbound("A person please", "e1"))
+    await here.act(Act.CLAIM)
+    await here.act(Act.REPLY, text=text)
+    return (await here.transcript())[-1]
+
+
+async def test_what_was_sent_is_put_in_other_words(here: World, channel: FilesChannel) -> None:
+    reply = await replied(here)
+    await here.send()
+    await here.act(Act.EDIT, message=reply.id, text="Tomorrow")
+    await here.send()
+    assert channel.texts[-1] == "Tomorrow"
+    line = (await here.transcript())[-1]
+    assert (line.text, line.state, bool(line.edited_at)) == ("Tomorrow", MessageState.SENT, True)
+    assert len(await here.did(Did.SENT)) == 2  # the word about the handoff and the reply; no third message
+
+
+async def test_what_was_sent_is_taken_back(here: World, channel: FilesChannel) -> None:
+    reply = await replied(here)
+    await here.send()
+    await here.act(Act.DELETE, message=reply.id)
+    await here.send()
+    line = (await here.transcript())[-1]
+    assert (channel.texts[-1], line.text, bool(line.deleted_at)) == ("", "", True)
+
+
+async def test_what_waits_goes_out_in_its_new_words_or_not_at_all(here: World, channel: FilesChannel) -> None:
+    reply = await replied(here)
+    await here.act(Act.EDIT, message=reply.id, text="Tomorrow")
+    await here.act(Act.REPLY, text="Never mind")
+    await here.act(Act.DELETE, message=(await here.transcript())[-1].id)
+    await here.send()
+    assert channel.texts[-1] == "Tomorrow"
+    assert "Never mind" not in channel.texts
+
+
+async def test_a_change_that_did_not_arrive_is_visible_and_can_be_tried_again(
+    here: World, channel: FilesChannel
+) -> None:
+    reply = await replied(here)
+    await here.send()
+    channel.fails(SendRejected("too old"))
+    await here.act(Act.EDIT, message=reply.id, text="Tomorrow")
+    await here.send()
+    line = (await here.transcript())[-1]
+    assert (line.state, line.reason) == (MessageState.FAILED, "too old")
+    await here.act(Act.RETRY, message=reply.id)
+    await here.send()
+    assert channel.texts[-1] == "Tomorrow"
+
+
+async def test_a_change_in_doubt_is_made_again(here: World, channel: FilesChannel) -> None:
+    reply = await replied(here)
+    await here.send()
+    channel.fails(SendInDoubt("no answer"))
+    await here.act(Act.EDIT, message=reply.id, text="Tomorrow")
+    await here.send()
+    here.clock.forward(minutes=1)
+    await here.send()
+    assert channel.texts[-1] == "Tomorrow"
+
+
+async def test_nobody_changes_the_words_of_others(here: World) -> None:
+    reply = await replied(here)
+    bots = (await here.transcript())[1]
+    for message, agent in ((reply, BEN), (bots, ADA)):
+        with pytest.raises(NotAllowed, match="own words"):
+            await here.act(Act.EDIT, message=message.id, text="Never", agent=agent)
+
+
+async def test_a_channel_that_cannot_change_what_was_sent_says_so(tmp_path: Path) -> None:
+    async with world(tmp_path) as plain:
+        reply = await replied(plain)
+        await plain.send()
+        for act in (Act.EDIT, Act.DELETE):
+            with pytest.raises(NotAllowed, match="cannot change"):
+                await plain.act(act, message=reply.id, text="Tomorrow")
