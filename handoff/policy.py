@@ -11,9 +11,9 @@ from msgspec import Struct
 
 from bot.domain.answers import AnswerBook
 from bot.domain.cases import Case, Lease, Reason
-from bot.domain.decisions import Saying
 from bot.domain.messages import Role
 from bot.domain.routing import Department, Rule, add_business_time, is_open, next_opening
+from bot.domain.turns import Saying
 
 WARN_AFTER = 2 / 3  # of a claim, then its owner is reminded
 

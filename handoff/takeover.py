@@ -12,7 +12,6 @@ from bot import metrics
 from bot.domain import cases, drafts
 from bot.domain.answers import AnswerBook
 from bot.domain.cases import Agent, Case, CaseState, Reason
-from bot.domain.decisions import Saying
 from bot.domain.errors import NotAllowed, TooLate, Unknown
 from bot.domain.journal import Did
 from bot.domain.messages import Address, Author, AuthorKind, Direction, Message, MessageState, Role
@@ -37,6 +36,7 @@ from bot.domain.ports import (
     Write,
 )
 from bot.domain.routing import Department
+from bot.domain.turns import Saying
 from bot.domain.understanding import Level
 from handoff.assignment import department_for
 from handoff.policy import HandoffRules, expectation, holding, lease

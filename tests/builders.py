@@ -10,9 +10,9 @@ from zoneinfo import ZoneInfo
 
 from bot.domain.answers import Answer, AnswerBook, Mode, Need, Variant
 from bot.domain.cases import Agent, Case
-from bot.domain.decisions import Policy, Turn
 from bot.domain.messages import Address, EventKind, Inbound
 from bot.domain.routing import Department, Rule
+from bot.domain.turns import Policy, Turn
 from bot.domain.understanding import Entity, Intent, Sentiment, Understanding, Urgency
 from handoff.policy import HandoffRules
 

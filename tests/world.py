@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from bot.domain.cases import Case
-from bot.domain.decisions import Policy
 from bot.domain.journal import Did, Entry
 from bot.domain.messages import Event, Fetch, Inbound, Message
 from bot.domain.outbox import OutboxRow
 from bot.domain.ports import Act, AgentAction, NewId, Query, Store
+from bot.domain.turns import Policy
 from bot.domain.understanding import Understanding
 from bot.queues.memory import MemoryBroadcast, MemoryQueue
 from bot.services.answering import Answering

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from bot.config import Settings
 from bot.domain.answers import AnswerBook, Texts
-from bot.domain.decisions import Policy
+from bot.domain.turns import Policy
 from handoff.policy import HandoffRules
 from nlu.answers import load_answers
 

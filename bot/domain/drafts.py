@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from bot.domain.cases import Case
-from bot.domain.decisions import Saying
 from bot.domain.journal import Did, Entry
 from bot.domain.messages import (
     BOT,
@@ -24,6 +23,7 @@ from bot.domain.messages import (
 )
 from bot.domain.outbox import Destination, OutboxRow, Posting
 from bot.domain.ports import Insert, NewId, Write
+from bot.domain.turns import Saying
 from bot.domain.understanding import Level
 
 Attributes = Mapping[str, str | int | float | bool | None]

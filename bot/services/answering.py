@@ -14,16 +14,7 @@ from bot.domain import cases, drafts
 from bot.domain.batches import as_lines, together
 from bot.domain.cases import Case, CaseState, Handoff, Reason
 from bot.domain.customers import Customer
-from bot.domain.decisions import (
-    Decision,
-    LookupCall,
-    LookupResult,
-    Policy,
-    Turn,
-    decide,
-    opening,
-    threshold,
-)
+from bot.domain.decisions import decide, opening
 from bot.domain.errors import LookupFailed, StoreUnavailable, TemplateFailed
 from bot.domain.journal import Did
 from bot.domain.messages import (
@@ -52,6 +43,7 @@ from bot.domain.ports import (
     Update,
     Write,
 )
+from bot.domain.turns import Decision, LookupCall, LookupResult, Policy, Turn, threshold
 from bot.domain.understanding import Understanding
 from bot.services.courtesies import Courtesies
 from bot.services.fetching import remembered

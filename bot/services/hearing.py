@@ -10,10 +10,10 @@ from msgspec.structs import replace
 
 from bot.domain.cases import Case
 from bot.domain.customers import Customer
-from bot.domain.decisions import GREETING, Policy, Turn
 from bot.domain.errors import EngineUnavailable
 from bot.domain.messages import Event, EventKind, Inbound
 from bot.domain.ports import NewId, Understander
+from bot.domain.turns import GREETING, Policy, Turn
 from bot.domain.understanding import UNDERSTOOD_CHARACTERS, Context, Intent, Understanding
 
 log = structlog.get_logger()

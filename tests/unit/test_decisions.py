@@ -9,9 +9,10 @@ import pytest
 from msgspec.structs import replace
 
 from bot.domain.cases import Asked, Case, CaseState, Handoff, Reason
-from bot.domain.decisions import Decision, LookupResult, Turn, decide, opening
+from bot.domain.decisions import decide, opening
 from bot.domain.errors import TemplateFailed
 from bot.domain.messages import Press, Role
+from bot.domain.turns import Decision, LookupResult, Turn
 from bot.domain.understanding import Level, Sentiment, Urgency
 from tests.builders import ADA, HERE, NOON, answer, book, case, order_number, policy, turn
 
