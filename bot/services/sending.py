@@ -61,6 +61,7 @@ TRIES = 5  # a message's receipts or a busy case may be faster a few times
 REMEMBERED = 10_000  # rates, until those that have passed are forgotten
 LONGEST_BURST = 3600.0  # seconds that a rate may look back
 CLOCKS_DIFFER = timedelta(minutes=1)  # a row from further ahead was made before the clock was set back
+PATIENCE = 1.0  # seconds a row may hold its place while its rate is used up
 TRANSCRIPT = 200  # messages a card is made from
 
 
@@ -76,14 +77,21 @@ class Limits:
         self._free_at: dict[str, float] = {}
         self._most = REMEMBERED
 
+    def expected(self, rates: Sequence[Rate]) -> float:
+        """Seconds a message would have to wait now."""
+        now = self._now()
+        return max((self._due(rate, now) - now for rate in rates), default=0.0)
+
+    def _due(self, rate: Rate, now: float) -> float:
+        return max(self._free_at.get(rate.key, 0.0), now - (rate.burst - 1) / rate.per_second)
+
     def wait(self, rates: Sequence[Rate]) -> float:
         """Seconds to wait; the message is counted as sent."""
         now = self._now()
         delay = 0.0
         for rate in rates:
-            spacing = 1 / rate.per_second
-            due = max(self._free_at.get(rate.key, 0.0), now - spacing * (rate.burst - 1))
-            self._free_at[rate.key] = due + spacing
+            due = self._due(rate, now)
+            self._free_at[rate.key] = due + 1 / rate.per_second
             delay = max(delay, due - now)
         if len(self._free_at) > self._most:
             self._forget(now)
@@ -144,8 +152,18 @@ class Sending:
             return await self._resolve_doubt(row)
         if self._too_old(row):
             return await self._give_up_on_old(row)
+        if busy := await self._busy(row):
+            return busy
         sending = await self._moved(row, MessageState.SENDING)
         return await self._deliver(sending) if sending else None
+
+    async def _busy(self, row: OutboxRow) -> Later | None:
+        """A row whose rate is used up for a while makes room for others, urgent ones first."""
+        try:
+            wait = self._limits.expected(await self._rates(row))
+        except (SendError, Unknown):
+            return None  # said where it is handed over
+        return Later(delay=timedelta(seconds=wait)) if wait > PATIENCE else None
 
     # ── One row ─────────────────────────────────────────────────────────────────────────────────
 

@@ -19,6 +19,7 @@ class FakeChannel:
         self.capabilities = Capabilities(buttons=10, hosted=hosted)
         self.arrived: list[tuple[str, str]] = []  # chat, text: what the customer sees
         self.attempts = 0
+        self.limits: tuple[Rate, ...] = ()
         self.trouble: deque[tuple[SendError, bool]] = deque()
         self.before_send: Callable[[], None] = lambda: None
         self._parts = parts
@@ -38,7 +39,7 @@ class FakeChannel:
         return tuple({"id": message.id, "chat": message.address.chat, "text": text} for text in texts)
 
     def rates(self, chat: str) -> tuple[Rate, ...]:
-        return ()
+        return self.limits
 
     async def send(self, payload: Payload) -> Receipt:
         self.attempts += 1

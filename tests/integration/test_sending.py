@@ -16,7 +16,7 @@ from bot.domain.messages import MessageState
 from bot.domain.outbox import Receipt
 from bot.domain.ports import Act, Changes, Insert, Outcome, Payload, Rate, Update, Write
 from bot.services.sending import REMEMBERED, Limits
-from tests.builders import inbound
+from tests.builders import HERE, inbound
 from tests.fakes.channel import AskableChannel, FakeChannel
 from tests.world import World, world
 
@@ -152,6 +152,20 @@ async def test_a_message_that_waits_is_told_in_the_journal(here: World) -> None:
     await here.hear(inbound("When are you open?"))
     (waited,) = await here.did(Did.DEFERRED)
     assert waited.attributes["error"] == "SendDeferred"
+
+
+async def test_a_row_whose_rate_is_used_up_makes_room_and_comes_back(here: World) -> None:
+    here.channel.limits = (Rate(key="account", per_second=0.1),)
+    await here.receive(inbound("When are you open?", "e1"))
+    await here.receive(inbound("When are you open?", "e2", address=replace(HERE, user="u2", chat="u2")))
+    await here.answer()
+    later = await here.send()
+    assert later is not None
+    assert 9 < later.delay.total_seconds() <= 10
+    assert [row.state for row in await here.rows()] == [MessageState.SENT, MessageState.QUEUED]
+    here.channel.limits = ()
+    await here.send()
+    assert len(here.channel.arrived) == 2
 
 
 def test_rates_of_chats_that_are_long_over_are_forgotten() -> None:
