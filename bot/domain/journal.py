@@ -45,6 +45,7 @@ class Did(StrEnum):
     RETRIED = "retried"
     EDITED = "edited"  # an agent put their own words in other words
     DELETED = "deleted"  # an agent took their own words back
+    REACTED = "reacted"  # attributes: message, given (false: the customer took it back)
     BLOCKED = "blocked"
     UNBLOCKED = "unblocked"
     PROMOTED = "promoted"  # attributes: model

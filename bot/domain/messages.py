@@ -16,7 +16,7 @@ class EventKind(StrEnum):
     EDIT = "edit"  # the customer changed an earlier message (`refers_to`)
     DELETE = "delete"  # the customer took an earlier message back (`refers_to`)
     PRESS = "press"  # a button of an earlier question
-    REACTION = "reaction"  # an emoji on a message (`refers_to`, `text`)
+    REACTION = "reaction"  # emoji on a message (`refers_to`); `text` is all of them, empty: none any more
     DELIVERED = "delivered"  # our message (`refers_to`) reached the device
     READ = "read"  # our message (`refers_to`) and all before it were read
     STARTED = "started"  # the chat was opened, `text` holds a payload (or what was typed to open it)
@@ -209,6 +209,7 @@ class Message(Struct, frozen=True, kw_only=True):
     external_id: str = ""  # the platform's id, once known
     reply_to: str = ""  # external id of the message this one quotes
     intent: str = ""  # what was understood (direction in)
+    reaction: str = ""  # the customer's emoji on it, while they leave it there
     at: datetime
     edited_at: datetime | None = None
     deleted_at: datetime | None = None

@@ -7,13 +7,15 @@ from collections.abc import Awaitable, Callable, Mapping
 from msgspec.structs import replace
 
 from bot.domain import drafts
+from bot.domain.batches import as_lines
 from bot.domain.journal import Did
-from bot.domain.messages import Direction, Event, EventKind, Fetch, Message, MessageState
+from bot.domain.messages import Direction, Event, EventKind, Fetch, Inbound, Message, MessageState
 from bot.domain.ports import Clock, Connector, NewId, Query, Store, Update, Write
 from bot.services.fetching import remembered
-from bot.services.finding import identities, last_case
+from bot.services.finding import about, about_part, album, identities, last_case
 
 BEFORE = 50  # messages that one read receipt can move on
+LONGEST_REACTION = 64  # characters
 PRESENCE = {EventKind.BLOCKED: False, EventKind.UNBLOCKED: True}
 RECEIPTS = {EventKind.DELIVERED: MessageState.DELIVERED, EventKind.READ: MessageState.READ}
 ARRIVED = (MessageState.SENT, MessageState.DELIVERED, MessageState.READ)
@@ -30,6 +32,7 @@ class Noticing:
         self._kinds: dict[EventKind, Callable[[Event], Awaitable[list[Write]]]] = {
             EventKind.EDIT: self._edited,
             EventKind.DELETE: self._deleted,
+            EventKind.REACTION: self._reacted,
             EventKind.DELIVERED: self._receipt,
             EventKind.READ: self._receipt,
             EventKind.BLOCKED: self._presence,
@@ -42,19 +45,9 @@ class Noticing:
         handle = self._kinds.get(event.inbound.kind)
         return await handle(event) if handle else []
 
-    async def _about(self, event: Event) -> Message | None:
-        """The message an event refers to: by the platform's id, or by ours."""
-        refers_to = event.inbound.refers_to
-        message = await self._store.get(Message, refers_to)
-        if message is None:
-            query = Query(kind=Message, equals={"customer": event.lane, "external_id": refers_to}, limit=1)
-            message = next(iter(await self._store.find(query)), None)
-        ours = message is not None and message.customer == event.lane
-        return message if ours else None
-
     async def _receipt(self, event: Event) -> list[Write]:
         """Receipts only move messages on; a read one says the same of all before it."""
-        message = await self._about(event)
+        message = await about(self._store, event)
         if message is None:
             return []
         state = RECEIPTS[event.inbound.kind]
@@ -78,21 +71,47 @@ class Noticing:
         return [one for one in ours if one.address == message.address and one.state in ARRIVED]
 
     async def _edited(self, event: Event) -> list[Write]:
-        message = await self._about(event)
+        message = await about_part(self._store, event)
         if message is None:
             return []
+        now, writes = await self._says_now(event, message)
         known = {one.remote: one for one in message.attachments if one.remote}
-        files = tuple(known.get(one.remote, one) for one in event.inbound.attachments)
-        text, at = event.inbound.text, event.received_at
-        edited = replace(message, text=text, attachments=files or message.attachments, edited_at=at)
+        files = tuple(known.get(one.remote, one) for one in now.attachments)
+        at = event.received_at
+        edited = replace(message, text=now.text, attachments=files or message.attachments, edited_at=at)
         fetched_already = await self._store.get(Fetch, message.id) is not None
         return [
             Update(record=edited),
+            *writes,
             *([] if fetched_already else remembered(edited, self._connectors.get(_account(edited)))),
         ]
 
+    async def _says_now(self, event: Event, message: Message) -> tuple[Inbound, list[Write]]:
+        """What the line says after an edit. One picture of an album leaves the others as they were, and the next
+        edit has to know what this one made of it.
+        """
+        new = event.inbound
+        parts = await album(self._store, message)
+        place = next((at for at, part in enumerate(parts) if part.external_id == new.refers_to), None)
+        if place is None or len(parts) == 1:
+            return new, []
+        old = parts[place].inbound
+        inbound = replace(old, text=new.text, attachments=new.attachments or old.attachments)
+        parts[place] = replace(parts[place], inbound=inbound)
+        return as_lines(parts)[0].inbound, [Update(record=parts[place])]
+
+    async def _reacted(self, event: Event) -> list[Write]:
+        """Agents see it; it is no word of the customer's, so it wakes nobody."""
+        message = await about_part(self._store, event)
+        reaction = event.inbound.text[:LONGEST_REACTION]
+        if message is None or message.reaction == reaction:
+            return []
+        facts: drafts.Attributes = {"message": message.id, "given": bool(reaction)}
+        told = drafts.event_entry(Did.REACTED, event, message.case, self._clock(), self._new_id, facts)
+        return [Update(record=replace(message, reaction=reaction)), told]
+
     async def _deleted(self, event: Event) -> list[Write]:
-        message = await self._about(event)
+        message = await about(self._store, event)
         if message is None:
             return []
         return [Update(record=replace(message, text="", attachments=(), deleted_at=event.received_at))]

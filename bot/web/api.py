@@ -188,6 +188,7 @@ def message_as_json(message: Message) -> dict[str, Any]:
         "buttons": msgspec.to_builtins(message.buttons),
         "state": message.state,
         "reason": message.reason or None,
+        "reaction": message.reaction or None,
         "at": message.at,
     }
 

@@ -201,6 +201,9 @@ def _label(message: Fields, data: str) -> str:
     return next((_str(button, "text") for button in buttons if button.get("callback_data") == data), "")
 
 
+NO_EMOJI = "❔"  # a picture of their own, or stars: there is no sign for it that we could show
+
+
 def _reacted(body: Fields, me: Me, event: str) -> Inbound | None:
     who = _dict(body, "user") or _dict(body, "actor_chat")
     address = _address({"chat": body.get("chat"), "from": who}, me)
@@ -211,7 +214,7 @@ def _reacted(body: Fields, me: Me, event: str) -> Inbound | None:
         external_id=event,
         kind=EventKind.REACTION,
         address=address,
-        text="".join(_str(one, "emoji") for one in reactions),
+        text="".join(_str(one, "emoji") or NO_EMOJI for one in reactions),
         refers_to=_message_id(body),
         sent_at=_time(body.get("date")),
     )

@@ -12,6 +12,7 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
 from bot.domain.brand import Brand
+from bot.domain.messages import EventKind
 from bot.web.app import build
 from bot.web.context import Web
 from tests.builders import HERE, inbound
@@ -95,6 +96,14 @@ async def test_a_case_has_what_is_promised(here: World, tool: Tool) -> None:
     assert [line["direction"] for line in case["messages"]] == ["in", "out"]
     assert {"id", "direction", "author", "text", "state", "at"} <= set(case["messages"][0])
     assert "handed_off" in [entry["kind"] for entry in case["journal"]]
+
+
+async def test_a_message_says_how_its_customer_reacted(here: World, tool: Tool) -> None:
+    case = await waiting(here)
+    sent = (await here.transcript())[1].external_id
+    await here.hear(inbound("👍", "r1", kind=EventKind.REACTION, refers_to=sent))
+    _, told = await tool.get(f"cases/{case}")
+    assert [line["reaction"] for line in told["messages"]] == [None, "👍"]
 
 
 async def test_pages_of_cases_show_each_case_once(here: World, tool: Tool) -> None:

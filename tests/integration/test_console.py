@@ -495,6 +495,16 @@ async def test_what_no_page_of_ours_sends_is_malformed(
     assert (await console.now(case)).owner is None
 
 
+@pytest.mark.parametrize(
+    ("language", "words"), [("en", "The customer's reaction: 👍"), ("de", "Reaktion des Kunden: 👍")]
+)
+async def test_a_reaction_stands_under_its_message(console: Desk, language: str, words: str) -> None:
+    case = await console.waiting()
+    await console.sent(case, "An answer", MessageState.SENT, reaction="👍")
+    page = await (await console.viewer("Ada", language=language)).get(f"/console/cases/{case.id}")
+    assert page.words.count(words) == 1
+
+
 async def test_a_failed_message_is_really_sent_again(console: Desk, ada: Viewer) -> None:
     case = await console.waiting()
     failed = await console.sent(case, "An answer", MessageState.FAILED)

@@ -20,12 +20,21 @@ from bot.domain.errors import (
     SendRejected,
 )
 from bot.domain.journal import Did
-from bot.domain.messages import Attachment, AttachmentKind, EventKind, Fetch, Message, MessageState, Press
+from bot.domain.messages import (
+    Attachment,
+    AttachmentKind,
+    EventKind,
+    Fetch,
+    Inbound,
+    Message,
+    MessageState,
+    Press,
+)
 from bot.domain.ports import Act, Query
 from bot.services.answering import Later
 from bot.services.courtesies import Courtesies
 from tests.builders import ADA, BEN, HERE, inbound
-from tests.fakes.channel import FilesChannel
+from tests.fakes.channel import FakeChannel, FilesChannel
 from tests.world import World, until, world
 
 PHOTO = Attachment(kind=AttachmentKind.IMAGE, remote="r1")
@@ -293,6 +302,42 @@ async def test_an_edit_keeps_the_files_that_are_here_and_fetches_the_new_one(
     assert (await here.transcript())[0].text == "Look!"
 
 
+def album(*texts: str) -> list[Inbound]:
+    return [
+        inbound(
+            text, f"e{at}", group="g", attachments=(Attachment(kind=AttachmentKind.IMAGE, remote=f"r{at}"),)
+        )
+        for at, text in enumerate(texts)
+    ]
+
+
+def edit(text: str, external_id: str, refers_to: str, *files: Attachment) -> Inbound:
+    return inbound(text, external_id, kind=EventKind.EDIT, refers_to=refers_to, attachments=files)
+
+
+async def test_an_edit_of_any_picture_of_an_album_leaves_the_others(here: World) -> None:
+    await here.hear(*album("one", "", "three"))
+    other = Attachment(kind=AttachmentKind.IMAGE, remote="new")
+    await here.hear(edit("four", "edit1", "e2"))
+    await here.hear(edit("two", "edit2", "e1", other))
+    await here.hear(edit("zero", "edit3", "e0"))
+    line = (await here.transcript())[0]
+    assert (line.text, bool(line.edited_at)) == ("zero\ntwo\nfour", True)
+    assert [one.remote for one in line.attachments] == ["r0", "new", "r2"]
+
+
+async def test_an_edit_finds_the_picture_that_came_too_late_for_its_album(here: World) -> None:
+    first, second, late = album("one", "two", "late")
+    await here.hear(first, second)
+    await here.hear(late)
+    await here.hear(edit("later", "edit1", "e2"))
+    await here.hear(edit("2", "edit2", "e1"))
+    assert [one.text for one in await here.transcript() if one.text in {"later", "one\n2"}] == [
+        "one\n2",
+        "later",
+    ]
+
+
 # ── What agents change ──────────────────────────────────────────────────────────────────────────
 
 
@@ -374,3 +419,43 @@ async def test_a_channel_that_cannot_change_what_was_sent_says_so(tmp_path: Path
         for act in (Act.EDIT, Act.DELETE):
             with pytest.raises(NotAllowed, match="cannot change"):
                 await plain.act(act, message=reply.id, text="Tomorrow")
+
+
+# ── Reactions ───────────────────────────────────────────────────────────────────────────────────
+
+
+def reaction(emoji: str, external_id: str, refers_to: str) -> Inbound:
+    return inbound(emoji, external_id, kind=EventKind.REACTION, refers_to=refers_to)
+
+
+async def test_a_reaction_is_shown_on_its_message_until_it_is_taken_back(here: World) -> None:
+    await here.hear(inbound("When are you open?", "e1"))
+    for number, emoji in enumerate(("👍", "❤👏", "")):
+        await here.hear(reaction(emoji, f"r{number}", "x1"))
+        assert [line.reaction for line in await here.transcript()] == ["", emoji]
+    assert [one.attributes["given"] for one in await here.did(Did.REACTED)] == [True, True, False]
+
+
+async def test_a_reaction_wakes_nobody_and_reopens_nothing(here: World) -> None:
+    await here.hear(inbound("A person please", "e1"))
+    await here.act(Act.CLAIM)
+    await here.act(Act.RESOLVE)
+    before = await here.case(), len(await here.transcript())
+    await here.hear(reaction("👍", "r1", "e1"))
+    assert (await here.case(), len(await here.transcript())) == before
+    assert (await here.transcript())[0].reaction == "👍"
+
+
+async def test_a_reaction_to_any_part_of_a_long_message_is_found(tmp_path: Path) -> None:
+    async with world(tmp_path, channel=FakeChannel(parts=3)) as here:
+        await here.hear(inbound("When are you open?", "e1"))
+        await here.hear(reaction("👍", "r1", "x1"))
+        assert (await here.transcript())[1].reaction == "👍"
+
+
+async def test_a_reaction_to_what_nobody_knows_or_others_were_told_changes_nothing(here: World) -> None:
+    await here.hear(inbound("When are you open?", "e1"))
+    other = replace(HERE, user="u2", chat="u2")
+    await here.hear(reaction("👍", "r1", "nothing"), replace(reaction("👍", "r2", "x1"), address=other))
+    assert [line.reaction for line in await here.transcript()] == ["", ""]
+    assert await here.events("pending") == []

@@ -99,7 +99,7 @@ KINDS = {
     **dict.fromkeys(("edit", "edit-caption", "edit-live-location"), EventKind.EDIT),
     **dict.fromkeys(("press", "press-on-a-message-that-is-gone"), EventKind.PRESS),
     **dict.fromkeys(("start", "start-with-payload"), EventKind.STARTED),
-    **dict.fromkeys(("reaction", "reaction-taken-back"), EventKind.REACTION),
+    **dict.fromkeys(("reaction", "reaction-taken-back", "reaction-custom"), EventKind.REACTION),
     "blocked": EventKind.BLOCKED,
     "unblocked": EventKind.UNBLOCKED,
     "migrated": EventKind.MOVED,
@@ -157,6 +157,15 @@ def test_an_edit_names_the_message_it_changes(telegram: Telegram) -> None:
 
 def test_a_reply_and_a_reaction_name_what_they_are_about() -> None:
     assert recorded("reply").refers_to == recorded("reaction").refers_to == "700100200/30"
+
+
+def test_a_reaction_is_all_that_stands_there_now() -> None:
+    assert [recorded(name).text for name in ("reaction", "reaction-taken-back")] == ["👍", ""]
+
+
+def test_a_reaction_without_a_sign_of_its_own_is_still_one() -> None:
+    assert recorded("reaction-custom").text == "👍❔"
+    assert recorded("reaction-custom").kind is EventKind.REACTION
 
 
 def test_a_press_names_its_question_and_shows_what_stood_on_the_button() -> None:
