@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from msgspec import Struct
 
-from bot.domain.errors import BadSignature, MalformedPayload, Misconfigured, SendError, SendRejected
+from bot.domain.errors import (
+    BadSignature,
+    MalformedPayload,
+    Misconfigured,
+    SendDeferred,
+    SendError,
+    SendRejected,
+)
 from bot.domain.messages import Attachment, Inbound, Message
 from bot.domain.outbox import Receipt
 from bot.domain.ports import Capabilities, Finding, Payload, Rate, Request
@@ -153,7 +160,10 @@ class Telegram:
         path = found.get("file_path") if isinstance(found, dict) else None
         if not isinstance(path, str) or not path:
             raise SendRejected("Telegram does not say where the file is.")
-        return await self._api().download(path)
+        content = await self._api().download(path)
+        if content and found.get("file_size") in (None, len(content)):
+            return content
+        raise SendDeferred("What came is not the whole file.")
 
     # Running
 

@@ -9,9 +9,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import timedelta
 from http import HTTPStatus
 from typing import Any, cast
+from urllib.parse import quote
 
 import aiohttp
 from telegram import Bot, InputFile
@@ -40,7 +42,16 @@ from bot.domain.errors import (
 CONNECT = 5.0  # seconds
 READ = 15.0
 UPLOAD = 60.0
+NEVER_WRITTEN = (
+    aiohttp.ClientConnectorError,
+    aiohttp.ConnectionTimeoutError,
+    aiohttp.InvalidURL,
+    aiohttp.NonHttpUrlClientError,
+)
+LONGEST_WAIT = timedelta(hours=1)  # then what waits is looked at again: by then it may be too old to be sent
 ANSWER_LIMIT = 25 * 1024 * 1024  # bytes of a file or an answer; the cloud's own limit for files is 20 MB
+
+UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
 
 class NotSent(NetworkError):
@@ -100,11 +111,11 @@ class Transport(BaseRequest):
                 method, url, data=_form(request_data), timeout=timeout, allow_redirects=False
             ) as answer:
                 body = await _bounded(answer)
-                if answer.status == HTTPStatus.TOO_MANY_REQUESTS:
-                    raise Flooded(_wait(answer, body))
-                return answer.status, body
+                status = answer.status if method == "GET" else _said(answer.status, body)
+                _refused(status, answer, body)
+                return status, body
         # Without `from`: the library's error holds the address, and with it the token.
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+        except NEVER_WRITTEN as error:
             raise NotSent(type(error).__name__) from None
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise TimedOut(type(error).__name__) from None
@@ -118,7 +129,7 @@ class Transport(BaseRequest):
             raise TelegramError("The answer is no JSON.") from None
         if not isinstance(found, dict):
             raise TelegramError("The answer is no JSON object.")
-        return found
+        return _as_documented(found)
 
 
 def _form(data: RequestData | None) -> Any:
@@ -126,7 +137,8 @@ def _form(data: RequestData | None) -> Any:
         return None
     if not data.contains_files:
         return data.json_parameters
-    form = aiohttp.FormData(data.json_parameters)
+    # Quoted, a customer would read Rechnung%20M%C3%A4rz.pdf: Telegram takes names as they stand.
+    form = aiohttp.FormData(data.json_parameters, quote_fields=False)
     for name, (filename, content, mime) in cast(
         "Mapping[str, tuple[str, bytes, str]]", data.multipart_data
     ).items():
@@ -134,12 +146,51 @@ def _form(data: RequestData | None) -> Any:
     return form
 
 
+def _said(status: int, body: bytes) -> int:
+    """Whatever stands between may answer 200 to everything: what Telegram says of itself counts."""
+    if status != HTTPStatus.OK or b'"error_code"' not in body[:1000]:
+        return status
+    with suppress(TelegramError):
+        found = Transport.parse_json_payload(body)
+        code = found.get("error_code")
+        if found.get("ok") is False and isinstance(code, int) and 400 <= code <= 599:
+            return code
+    return status
+
+
+def _refused(status: int, answer: aiohttp.ClientResponse, body: bytes) -> None:
+    """Raises what the library would not tell apart. A page of a proxy is no word of Telegram's about a customer, and
+    may quote the address with the token.
+    """
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        raise Flooded(_wait(answer, body))
+    if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        raise BadRequest("it is too large")
+    if status >= 300 and status not in {HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND}:
+        try:
+            Transport.parse_json_payload(body)
+        except TelegramError:
+            raise NetworkError(f"status {status}") from None
+
+
+def _as_documented(found: dict[str, Any]) -> dict[str, Any]:
+    """The library breaks on a description or on parameters of another shape."""
+    told = found.get("parameters")
+    moved = told.get("migrate_to_chat_id") if isinstance(told, dict) else None
+    description = found.get("description")
+    return {
+        **found,
+        "description": description if isinstance(description, str) else "",
+        "parameters": {"migrate_to_chat_id": moved} if type(moved) is int else None,
+    }
+
+
 def _wait(answer: aiohttp.ClientResponse, body: bytes) -> timedelta | None:
     """The header and `parameters.retry_after` say the same; a proxy may keep the one, or have its own body."""
     after = answer.headers.get("Retry-After", "")
     found = re.search(rb'"retry_after"\s*:\s*(\d{1,6})\b', body)
     seconds = after if re.fullmatch(r"\d{1,6}", after) else found[1] if found else ""
-    return timedelta(seconds=int(seconds)) if seconds else None
+    return min(timedelta(seconds=int(seconds)), LONGEST_WAIT) if seconds else None
 
 
 async def _bounded(answer: aiohttp.ClientResponse) -> bytes:
@@ -180,8 +231,13 @@ class Api(Bot):
 
     async def download(self, file_path: str) -> bytes:
         """Raises a `SendError`."""
+        if ".." in file_path.split("/"):
+            raise SendRejected("Telegram names no place of a file.")
         try:
-            return await self.request.retrieve(f"{self.base_file_url}/{file_path}", read_timeout=UPLOAD)
+            # Its end is the customer's: a # or ? would cut it off.
+            return await self.request.retrieve(
+                f"{self.base_file_url}/{quote(file_path)}", read_timeout=UPLOAD
+            )
         except InvalidToken:
             raise SendDeferred("Telegram does not have the file at hand.") from None
         except TelegramError as error:
@@ -189,8 +245,8 @@ class Api(Bot):
 
 
 def upload(content: bytes, name: str) -> InputFile:
-    """With its content type by its name."""
-    return InputFile(content, filename=name, attach=False)
+    """With its content type by its name; a header cannot hold line breaks."""
+    return InputFile(content, filename=UNPRINTABLE.sub("_", name) or "file", attach=False)
 
 
 # ── What a failure means ────────────────────────────────────────────────────────────────────────

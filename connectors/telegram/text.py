@@ -36,7 +36,8 @@ TAG = re.compile(
 NAMED = {"lt": "<", "gt": ">", "amp": "&", "quot": '"'}
 # Where a long text is best cut, best first: paragraph, line, sentence, word.
 BORDERS = (re.compile(r"\n\s*\n"), re.compile(r"\n"), re.compile(r"(?<=[.!?…:;])\s"), re.compile(r"\s"))
-JOINERS = "\u200d\ufe0e\ufe0f"
+JOINERS = re.compile("[\u200d\ufe0e\ufe0f\u20e3\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f]")
+FLAG_LETTERS = re.compile("[\U0001f1e6-\U0001f1ff]+$")
 LONGEST_CLUSTER = 32  # characters that belong together (a family of emoji); more is somebody's game
 
 
@@ -172,10 +173,16 @@ def _fitting(text: str, limit: int) -> int:
 
 def _not_within_a_cluster(text: str, at: int) -> int:
     for earlier in range(at, max(at - LONGEST_CLUSTER, 0), -1):
-        joined = text[earlier] in JOINERS or unicodedata.combining(text[earlier])
-        if not joined and text[earlier - 1] != "\u200d":
+        joined = JOINERS.match(text[earlier]) or unicodedata.combining(text[earlier])
+        if not joined and text[earlier - 1] != "\u200d" and not _within_a_flag(text, earlier):
             return earlier
     return at
+
+
+def _within_a_flag(text: str, at: int) -> bool:
+    """Two letters make a flag; which two, only counting from the first says."""
+    letters = FLAG_LETTERS.search(text, 0, at) if FLAG_LETTERS.match(text[at]) else None
+    return letters is not None and len(letters[0]) % 2 == 1
 
 
 def _clipped(entities: tuple[Entity, ...], start: int, length: int) -> tuple[Entity, ...]:

@@ -404,7 +404,10 @@ async def _parameters(request: web.Request) -> dict[str, Any]:
         return data | body
     if kind in {"application/x-www-form-urlencoded", "multipart/form-data"}:
         for name, value in (await request.post()).items():
-            data[name] = value.file.read() if isinstance(value, web.FileField) else _nested(str(value))
+            if isinstance(value, web.FileField):
+                data |= {name: value.file.read(), "file_name": value.filename}
+            else:
+                data[name] = _nested(str(value))
     return data
 
 

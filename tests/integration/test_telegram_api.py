@@ -13,6 +13,8 @@ from typing import Any
 import aiohttp
 import msgspec
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 from msgspec.structs import replace
 
 from bot.domain.errors import (
@@ -111,6 +113,25 @@ async def test_a_file_arrives(bench: Bench, mime: str, method: str) -> None:
     await bench.send("Hier", attachments=(Attachment(kind=kind, name="ä.pdf", mime=mime, file=key, size=11),))
     (sent,) = bench.api.sent
     assert (sent.method, sent.file, sent.text) == (method, b"the content", "Hier")
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("Rechnung März.pdf", "Rechnung März.pdf"),
+        ("a\r\nX-Evil: 1.pdf", "a__X-Evil: 1.pdf"),
+        ("\0", "_"),
+        ('say "hi".txt', 'say "hi".txt'),
+    ],
+)
+async def test_a_files_name_arrives_as_it_stands_and_breaks_nothing(
+    bench: Bench, name: str, shown: str
+) -> None:
+    key = await bench.files.put(b"the content")
+    await bench.send(
+        "", attachments=(Attachment(kind=AttachmentKind.DOCUMENT, name=name, file=key, size=11),)
+    )
+    assert bench.api.sent[0].data["file_name"] == shown
 
 
 async def test_a_file_that_is_gone_says_so(bench: Bench) -> None:
@@ -238,6 +259,77 @@ async def test_an_answer_that_says_nothing_leaves_us_in_doubt(bench: Bench, body
             await bench.send("Hallo", bench.make(api_url=f"http://127.0.0.1:{port}"))
 
 
+@contextlib.asynccontextmanager
+async def answering(status: int, body: str) -> AsyncIterator[str]:
+    """The address of something that says always the same."""
+
+    async def same(request: web.Request) -> web.Response:
+        await request.read()
+        return web.Response(status=status, text=body)
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", same)
+    async with TestServer(app) as server:
+        yield str(server.make_url("/"))
+
+
+STRANGE: list[tuple[int, str, type[SendError]]] = [
+    # A page of something in between says nothing about the customer.
+    (403, f"<html>/bot{TOKEN}/sendMessage is blocked here</html>", SendDeferred),
+    (400, f"<html>/bot{TOKEN}/sendMessage is no request</html>", SendDeferred),
+    (404, f"<html>/bot{TOKEN}/sendMessage</html>", Misconfigured),
+    (413, "<html></html>", SendRejected),
+    # A refusal is one, whatever the status is.
+    (
+        200,
+        '{"ok":false,"error_code":403,"description":"Forbidden: bot was blocked by the user"}',
+        RecipientUnreachable,
+    ),
+    (200, '{"ok":false,"error_code":429,"parameters":{"retry_after":5}}', SendDeferred),
+    (200, '{"ok":false,"error_code":"strange"}', SendInDoubt),
+    # Shapes nobody promised.
+    (400, '{"ok":false,"description":5,"parameters":"x"}', SendRejected),
+    (400, '{"ok":false,"parameters":{"migrate_to_chat_id":"nowhere"}}', SendRejected),
+    (503, '{"ok":false,"parameters":{"retry_after":"soon"}}', SendDeferred),
+    (503, '{"ok":false,"parameters":{"retry_after":7}}', SendDeferred),
+]
+
+
+@pytest.mark.parametrize(("status", "body", "meaning"), STRANGE, ids=range(len(STRANGE)))
+async def test_what_is_no_answer_of_telegrams_has_its_meaning(
+    bench: Bench, status: int, body: str, meaning: type[SendError]
+) -> None:
+    async with answering(status, body) as url:
+        with pytest.raises(SendError) as caught:
+            await bench.send("Hallo", bench.make(api_url=url))
+    assert type(caught.value) is meaning
+    assert TOKEN not in caught.value.reason
+
+
+@pytest.mark.parametrize(
+    ("asked", "waits"),
+    [
+        ("-5", None),
+        ("1000000000", None),
+        ("999999", timedelta(hours=1)),
+        ('"7"', None),
+        ("7", timedelta(seconds=7)),
+    ],
+)
+async def test_an_absurd_wait_is_not_believed(bench: Bench, asked: str, waits: timedelta | None) -> None:
+    body = f'{{"ok":false,"error_code":429,"parameters":{{"retry_after":{asked}}}}}'
+    async with answering(429, body) as url:
+        with pytest.raises(SendDeferred) as caught:
+            await bench.send("Hallo", bench.make(api_url=url))
+    assert caught.value.retry_after == waits
+
+
+@pytest.mark.parametrize("url", ["nonsense", "htp://x", "http://[::1", "http://127.0.0.1:99999"])
+async def test_an_address_that_is_none_leaves_no_doubt(bench: Bench, url: str) -> None:
+    with pytest.raises(SendDeferred):
+        await bench.send("Hallo", bench.make(api_url=url))
+
+
 async def test_the_token_is_in_no_log_line(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     bench.api.lost_answers = 1
@@ -265,6 +357,28 @@ async def test_a_file_telegram_does_not_give_says_why(bench: Bench) -> None:
     ):
         with pytest.raises(SendRejected, match=r"big|20 MB"):
             await bench.make().fetch(one)
+
+
+@pytest.mark.parametrize("path", ["../../bot1:x/getMe", "documents/../../x", ".."])
+async def test_a_file_is_fetched_from_nowhere_else(bench: Bench, path: str) -> None:
+    async with answering(200, f'{{"ok":true,"result":{{"file_path":"{path}"}}}}') as url:
+        with pytest.raises(SendRejected, match="no place"):
+            await bench.make(api_url=url).fetch(Attachment(kind=AttachmentKind.DOCUMENT, remote="f1"))
+
+
+async def test_a_files_strange_name_is_asked_for_whole(bench: Bench) -> None:
+    bench.api.files["notes.c#?x=%20"] = b"the notes"
+    found = await bench.make().fetch(Attachment(kind=AttachmentKind.DOCUMENT, remote="notes.c#?x=%20"))
+    assert found == b"the notes"
+
+
+@pytest.mark.parametrize("size", [12, 0])
+async def test_a_page_in_place_of_a_file_is_not_taken_for_it(bench: Bench, size: int) -> None:
+    """Both questions get the same words: as an answer they promise another size than as a file they have."""
+    body = f'{{"ok":true,"result":{{"file_path":"documents/f1","file_size":{size}}}}}'
+    async with answering(200, body) as url:
+        with pytest.raises(SendDeferred, match="whole"):
+            await bench.make(api_url=url).fetch(Attachment(kind=AttachmentKind.DOCUMENT, remote="f1"))
 
 
 async def test_no_file_is_kept_or_shown_with_an_address(bench: Bench) -> None:
@@ -334,6 +448,40 @@ async def test_polling_confirms_nothing_that_is_not_stored(
     await until(lambda: bench.api.confirmed == 5002)
     await telegram.stop()
     assert [one.text for one in bench.received] == ["Frage"]
+
+
+async def test_polling_begins_anew_when_all_is_confirmed(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a quiet week the numbers of updates begin anywhere, also below the last."""
+    monkeypatch.setattr("connectors.telegram.running.POLL", 0)
+    telegram = bench.make(mode="polling", secret="")
+    bench.api.offer(text_update(700, "Frage", 1))
+    await telegram.start()
+    await until(lambda: bench.api.confirmed == 5002)
+    bench.api._updates = 40
+    bench.api.offer(text_update(700, "Noch eine", 2))
+    await until(lambda: len(bench.received) == 2)
+    await telegram.stop()
+
+
+@pytest.mark.parametrize("result", [{}, [7], [{"message": {}}], None])
+async def test_polling_does_not_storm_what_answers_nonsense(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, result: Any
+) -> None:
+    asked: list[int] = []
+
+    async def nonsense(_: dict[str, Any]) -> Any:
+        asked.append(1)
+        return result
+
+    monkeypatch.setattr(bench.api, "_poll", nonsense)
+    telegram = bench.make(mode="polling", secret="")
+    await telegram.start()
+    await until(lambda: bool(asked))
+    await asyncio.sleep(0.2)
+    await telegram.stop()
+    assert len(asked) == 1
 
 
 async def test_polling_takes_away_a_webhook_and_minds_a_second_poller(bench: Bench) -> None:

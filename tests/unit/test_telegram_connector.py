@@ -285,6 +285,15 @@ def test_a_long_text_loses_nothing_and_breaks_no_pair(telegram: Telegram, text: 
         assert not part.startswith(("\u200d", "\ufe0f"))
 
 
+@pytest.mark.parametrize("one", ["👍🏽", "🇩🇪", "1️⃣", "🏴󠁧󠁢󠁥󠁮󠁧󠁿", "👩🏽‍🚒", "é"])
+def test_a_long_text_of_emoji_breaks_none(telegram: Telegram, one: str) -> None:
+    text = "x" + one * (10_000 // len(one))
+    parts = [payload["text"] for payload in telegram.render(said(telegram, text))]
+    assert len(parts) > 2
+    assert all(units(part) <= 4096 for part in parts)
+    assert [part.removeprefix("x").replace(one, "") for part in parts] == [""] * len(parts)
+
+
 def test_a_long_text_is_cut_at_the_end_of_a_sentence(telegram: Telegram) -> None:
     first, _ = telegram.render(said(telegram, "Das ist ein Satz. " * 300))
     assert first["text"].endswith("Satz.")
