@@ -30,6 +30,7 @@ from bot.web.console.passwords import hash_password
 from bot.web.console.visits import COOKIE, open_session
 from bot.web.context import Web
 from tests.builders import case as a_case
+from tests.fakes.channel import FakeChannel
 from tests.world import World, world
 
 Headers = Mapping[str, str]
@@ -230,10 +231,10 @@ class Desk:
 
 
 @asynccontextmanager
-async def desk(folder: Path, **changes: Any) -> AsyncIterator[Desk]:
+async def desk(folder: Path, channel: FakeChannel | None = None, **changes: Any) -> AsyncIterator[Desk]:
     """Users: Ada and Ben (agents), Sue (supervisor), admin."""
     async with AsyncExitStack() as stack:
-        here = await stack.enter_async_context(world(folder))
+        here = await stack.enter_async_context(world(folder, channel=channel))
         context = _context(here, LocalFiles(folder / "files"), **changes)
         server = TestServer(application.build(context, {}))
         await stack.enter_async_context(server)
@@ -247,7 +248,7 @@ def _context(here: World, files: LocalFiles, **changes: Any) -> Web:
     known: dict[str, Any] = {
         "brand": Brand(name="Nordwind"),
         "departments": here.rules.departments,
-        "connectors": {},
+        "connectors": here.connectors,
         "origins": {},
         "store": here.store,
         "broadcast": here.broadcast,

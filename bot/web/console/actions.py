@@ -144,6 +144,10 @@ async def _note(asked: Asked) -> dict[str, Any]:
     return {"text": text}
 
 
+async def _edit(asked: Asked) -> dict[str, Any]:
+    return {**await _note(asked), **await _message(asked)}
+
+
 async def _assign(asked: Asked) -> dict[str, Any]:
     user = await asked.context.store.get(User, asked.form["to"]) if asked.form["to"] else None
     if user is None:
@@ -217,6 +221,8 @@ READERS: Mapping[Act, Callable[[Asked], Awaitable[dict[str, Any]]]] = {
     Act.SET_URGENCY: _urgency,
     Act.RETRY: _message,
     Act.ARRIVED: _message,
+    Act.EDIT: _edit,
+    Act.DELETE: _message,
     Act.RESOLVE: _outcome,
 }
 
@@ -258,6 +264,8 @@ def _sentence(error: SwitchboardError, case: Case, asked: Asked, *, taken: bool)
         return words("refused.too_late")
     if kind == Act.REPLY:
         return words("refused.claim_first")
+    if kind in {Act.EDIT, Act.DELETE}:
+        return words("refused.change")
     return str(error)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from aiohttp import web
@@ -11,8 +11,8 @@ from msgspec import Struct
 
 from bot.domain.cases import Case, CaseState
 from bot.domain.errors import Unknown
-from bot.domain.messages import Direction, Message
-from bot.domain.ports import Act, Query, User
+from bot.domain.messages import AuthorKind, Direction, Message, MessageState
+from bot.domain.ports import Act, Capabilities, Connector, Query, User
 from bot.domain.understanding import Level
 from bot.web.console.lists import vocabulary
 from bot.web.console.pages import render
@@ -22,6 +22,7 @@ from bot.web.console.visits import VISIT, Visit, the_web
 
 OUTCOMES = ("solved", "not_possible", "no_reply", "not_needed")
 MOST_USERS = 500
+ARRIVED = (MessageState.SENT, MessageState.DELIVERED, MessageState.READ)
 
 
 class Draft(Struct, frozen=True, kw_only=True):
@@ -64,6 +65,7 @@ async def case_page(
         "users": users,
         "draft": draft or Draft(),
         "speaking": speaking(case, visit),
+        "changes": changes(case, messages, visit, _can(case, context.connectors)),
         "action_id": context.new_id(),
         "detail": known.detail(case.handoff) if case.handoff else "",
         "reasons": [urgency_reason(reason, known) for reason in case.urgency.reasons],
@@ -80,6 +82,28 @@ def speaking(case: Case, visit: Visit) -> str:
     if case.state is not CaseState.CLAIMED or case.owner is None:
         return "free"
     return "mine" if case.owner.id == visit.agent.id else "owned"
+
+
+def changes(
+    case: Case, messages: Iterable[Message], visit: Visit, can: Capabilities
+) -> dict[str, tuple[Act, ...]]:
+    """What the owner of a case can still do about their own words at the customer's: by the message's id."""
+    if speaking(case, visit) != "mine":
+        return {}
+    possible = {Act.EDIT: can.edits, Act.DELETE: can.deletes}
+    acts = tuple(act for act, able in possible.items() if able)
+    return {
+        message.id: tuple(act for act in acts if act is not Act.EDIT or message.text)
+        for message in messages
+        if (message.author.kind, message.author.id) == (AuthorKind.AGENT, visit.agent.id)
+        and message.state in ARRIVED
+        and not message.deleted_at
+    }
+
+
+def _can(case: Case, connectors: Mapping[tuple[str, str], Connector]) -> Capabilities:
+    connector = connectors.get((case.address.channel, case.address.account))
+    return connector.capabilities if connector else Capabilities()
 
 
 def _choices(

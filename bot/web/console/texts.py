@@ -169,6 +169,14 @@ TEXTS: dict[str, tuple[str, str]] = {
     "case.reaction": ("Reaktion des Kunden", "The customer's reaction"),
     "case.edited": ("geändert", "edited"),
     "case.deleted": ("Vom Kunden gelöscht", "Deleted by the customer"),
+    "case.taken_back": ("Zurückgenommen", "Taken back"),
+    "case.new_words": ("Neuer Text der Nachricht", "New text of the message"),
+    "case.change_words": ("Beim Kunden ändern", "Change it at the customer’s"),
+    "case.take_back": (
+        "Diese Nachricht beim Kunden löschen? Sie lässt sich nicht wiederherstellen.",
+        "Delete this message at the customer’s? It cannot be restored.",
+    ),
+    "case.take_back_now": ("Ja, löschen", "Yes, delete it"),
     "case.note_marker": ("Notiz, nur fürs Team", "Note, for the team only"),
     "case.bot": ("Bot", "Bot"),
     "case.system": ("Switchboard", "Switchboard"),
@@ -268,6 +276,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "refused.closed": (
         "Fall #{number} ist abgeschlossen. Er geht weiter, wenn der Kunde wieder schreibt.",
         "Case #{number} is closed. It goes on when the customer writes again.",
+    ),
+    "refused.change": (
+        "Diese Nachricht lässt sich nicht ändern. Schreiben Sie eine neue.",
+        "This message cannot be changed. Write a new one.",
     ),
     "refused.claim_first": (
         "Mit dem Kunden spricht nur, wer den Fall übernommen hat. Der Text ist noch da.",
