@@ -143,8 +143,10 @@ def _text(body: Fields, me: Me) -> str:
 
 
 def _addressed(body: Fields, me: Me) -> bool:
-    """In a group only what is said to us is for us; other bots never are."""
-    if _dict(body, "from").get("is_bot") is True:
+    """In a group only what is said to us is for us; other bots never are. An administrator who stays anonymous, or
+    who speaks as a channel, comes as a bot with a `sender_chat`.
+    """
+    if _dict(body, "from").get("is_bot") is True and not _dict(body, "sender_chat"):
         return False
     if _dict(body, "chat").get("type") == "private":
         return True
@@ -347,6 +349,9 @@ def _address(body: Fields, me: Me) -> Address | None:
     public = chat.get("type") != "private"
     if not public:
         return _at(me, person or place, place)
+    person = (
+        _id(_dict(body, "sender_chat"), "id") or person
+    )  # what stands in `from` then is one bot for everybody
     topic = _id(body, "message_thread_id") if body.get("is_topic_message") is True else ""
     where = f"{place}/{topic}" if topic else place
     return _at(me, f"{person}/public" if person else place, where, public=True)

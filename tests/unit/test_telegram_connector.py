@@ -228,6 +228,19 @@ def test_in_a_group_we_listen_when_we_are_spoken_to(name: str) -> None:
     assert event.address.public
 
 
+def test_an_anonymous_administrator_is_heard_as_the_group_they_speak_for() -> None:
+    event = recorded("group-anonymous-admin")
+    assert event.kind is EventKind.MESSAGE
+    assert event.address.user == f"{event.address.chat}/public"
+
+
+def test_another_bot_is_not_heard() -> None:
+    update = json.loads((PAYLOADS / "telegram" / "group-anonymous-admin.json").read_bytes())
+    del update["message"]["sender_chat"]
+    (event,) = make().parse(request(json.dumps(update).encode()))
+    assert event.kind is EventKind.UNKNOWN
+
+
 def test_our_name_is_no_part_of_the_question() -> None:
     assert recorded("group-mention").text == "wann habt ihr auf?"
 
