@@ -349,9 +349,8 @@ def _address(body: Fields, me: Me) -> Address | None:
     public = chat.get("type") != "private"
     if not public:
         return _at(me, person or place, place)
-    person = (
-        _id(_dict(body, "sender_chat"), "id") or person
-    )  # what stands in `from` then is one bot for everybody
+    # For whoever speaks as a chat, `from` is one bot of Telegram's, the same everywhere.
+    person = _id(_dict(body, "sender_chat"), "id") or person
     topic = _id(body, "message_thread_id") if body.get("is_topic_message") is True else ""
     where = f"{place}/{topic}" if topic else place
     return _at(me, f"{person}/public" if person else place, where, public=True)
