@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from playwright.async_api import Browser, expect
 
 from bot.domain.cases import Case
 from bot.domain.errors import SendRejected
@@ -15,6 +16,7 @@ from bot.domain.messages import Message, MessageState
 from tests.builders import inbound
 from tests.console import Desk, Page, Viewer, desk
 from tests.fakes.channel import FilesChannel
+from tests.integration.test_console_browser import looking, show
 
 FORM = r'<form method="post" action="[^"]*" data-act="{act}">(.*?)</form>'
 FIELD = re.compile(r'<input type="hidden" name="(\w+)" value="([^"]*)"')
@@ -133,3 +135,18 @@ async def test_what_cannot_be_changed_any_more_is_said_and_the_text_kept(console
     assert page.status == 403
     assert (page.problem, page.draft) == ("This message cannot be changed. Write a new one.", "Tomorrow")
     assert (await reply(console)).state is MessageState.SENT
+
+
+async def test_the_script_changes_a_reply_and_shows_what_became_of_it(
+    console: Desk, ada: Viewer, browser: Browser, channel: FilesChannel
+) -> None:
+    case = await replied(console, ada)
+    async with looking(browser, console, viewport={"width": 390, "height": 800}) as page:
+        await show(page, console, case)
+        await page.locator(".own summary").first.click()
+        await page.locator(".own textarea").fill("Tomorrow")
+        await page.locator(".own button").first.click()
+        await expect(page.locator("#timeline")).to_contain_text("edited")
+        await console.here.send()
+        await expect(page.locator(".said .state").last).to_contain_text("Sent")
+    assert channel.texts[-1] == "Tomorrow"

@@ -7,9 +7,10 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from aiohttp import ClientSession
 from msgspec.structs import replace
 
-from bot.domain.cases import Reason
+from bot.domain.cases import CaseState, Reason
 from bot.domain.customers import Identity
 from bot.domain.errors import (
     ChatMoved,
@@ -35,6 +36,8 @@ from bot.services.answering import Later
 from bot.services.courtesies import Courtesies
 from tests.builders import ADA, BEN, HERE, inbound
 from tests.fakes.channel import FakeChannel, FilesChannel
+from tests.fakes.telegram_api import TelegramApi
+from tests.integration.test_telegram_api import Bench
 from tests.world import World, until, world
 
 PHOTO = Attachment(kind=AttachmentKind.IMAGE, remote="r1")
@@ -259,6 +262,29 @@ async def test_what_a_platform_brings_after_our_outage_is_not_answered_as_if_it_
     case = await here.case()
     assert case.handoff is not None
     assert case.handoff.reason is Reason.STALE
+
+
+async def test_a_token_that_is_not_accepted_any_more_is_told_once_per_message_and_by_the_check(
+    tmp_path: Path,
+) -> None:
+    async with (
+        TelegramApi().serving() as api,
+        ClientSession() as http,
+        world(tmp_path) as here,
+    ):
+        telegram = Bench(api, http, tmp_path).make(token="123456:revoked")
+        here.connectors[("telegram", "shop")] = telegram  # type: ignore[assignment]
+        await here.hear(inbound("When are you open?", address=replace(HERE, channel="telegram")))
+        for _ in range(3):
+            here.clock.forward(hours=1)
+            await here.send()
+        _, *said = await here.transcript()
+        assert {line.state for line in said} == {MessageState.FAILED}
+        assert all("does not accept the token" in line.reason for line in said)
+        assert len(await here.did(Did.FAILED)) == len(said)
+        assert (await here.case()).state is CaseState.WAITING
+        (finding,) = await telegram.check()
+        assert (finding.status, finding.detail) == ("fail", said[0].reason)
 
 
 # ── Quoting ─────────────────────────────────────────────────────────────────────────────────────
