@@ -93,7 +93,7 @@ class TelegramApi:
         self._last: dict[str, deque[float]] = defaultdict(deque)
         self._ids: dict[str, int] = defaultdict(lambda: 100)
         self._updates = 5000
-        self._polls = 0
+        self.polls = self.refused_polls = 0  # at this moment; in all
         self.url = ""
         self._methods: Mapping[str, Callable[[dict[str, Any]], Any]] = {
             "getMe": lambda _: ME,
@@ -319,12 +319,13 @@ class TelegramApi:
         if self.webhook:
             text = "can't use getUpdates method while webhook is active; use deleteWebhook to delete the webhook first"
             raise Refusal(409, f"Conflict: {text}")
-        if self._polls:
+        if self.polls:
+            self.refused_polls += 1
             raise Refusal(
                 409,
                 "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running",
             )
-        self._polls += 1
+        self.polls += 1
         try:
             offset = int(data.get("offset", 0))
             self.confirmed = max(self.confirmed, offset)
@@ -338,7 +339,7 @@ class TelegramApi:
                     return []
             return self.waiting[: int(data.get("limit", 100))]
         finally:
-            self._polls -= 1
+            self.polls -= 1
 
     def offer(self, update: dict[str, Any]) -> None:
         """For whoever polls."""

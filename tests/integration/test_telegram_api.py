@@ -394,8 +394,8 @@ async def test_no_file_is_kept_or_shown_with_an_address(bench: Bench) -> None:
 PUBLIC = "https://chat.nordwind.example"
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
+async def until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
+    async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110
             await asyncio.sleep(0.01)
 
@@ -484,12 +484,29 @@ async def test_polling_does_not_storm_what_answers_nonsense(
     assert len(asked) == 1
 
 
-async def test_polling_takes_away_a_webhook_and_minds_a_second_poller(bench: Bench) -> None:
+async def test_polling_takes_away_a_webhook(bench: Bench) -> None:
     bench.api.webhook = {"url": "https://old.example/"}
     telegram = bench.make(mode="polling", secret="")
     await telegram.start()
     assert bench.api.webhook == {}
     await telegram.stop()
+
+
+async def test_polling_goes_on_when_another_poller_has_gone(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("connectors.telegram.running.HOPELESS", 0.05)
+    monkeypatch.setattr("connectors.telegram.running.FIRST", 0.05)
+    one, other = bench.make(mode="polling", secret=""), bench.make(mode="polling", secret="")
+    await one.start()
+    await until(lambda: bench.api.polls > 0)
+    await other.start()
+    await until(lambda: bench.api.refused_polls > 1)  # it is told so, and asks again all the same
+    await one.stop()
+    bench.api.offer(text_update(900, "noch da?", 1))
+    await until(lambda: bool(bench.received), 10)
+    await other.stop()
+    assert bench.received[0].text == "noch da?"
 
 
 async def test_a_group_is_heard_once_telegram_said_who_we_are(bench: Bench) -> None:
