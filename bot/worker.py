@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol
+from typing import Any
 
 import structlog
 from msgspec.structs import replace
@@ -16,7 +16,7 @@ from bot.domain.cases import Case
 from bot.domain.errors import StoreUnavailable
 from bot.domain.messages import Event, EventState, Fetch, MessageState
 from bot.domain.outbox import WAITING, OutboxRow
-from bot.domain.ports import Changes, Clock, Delete, Held, Query, Queue, Session, Store, Update, Work
+from bot.domain.ports import Changes, Clock, Delete, Held, Later, Query, Queue, Session, Store, Update, Work
 from bot.services.answering import Answering
 from bot.services.fetching import Fetching
 from bot.services.sending import Sending
@@ -32,11 +32,6 @@ GRACE = 10.0  # seconds to finish what is in hand
 SWEEP = 500  # keys woken at once
 END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 AFTER_TROUBLE = timedelta(seconds=2)
-
-
-class Later(Protocol):
-    @property
-    def delay(self) -> timedelta: ...
 
 
 Handle = Callable[[str], Awaitable[Later | None]]

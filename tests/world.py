@@ -13,7 +13,7 @@ from bot.domain.cases import Case
 from bot.domain.journal import Did, Entry
 from bot.domain.messages import Event, Fetch, Inbound, Message
 from bot.domain.outbox import OutboxRow
-from bot.domain.ports import Act, AgentAction, NewId, Query, Store
+from bot.domain.ports import Act, AgentAction, Later, NewId, Query, Store
 from bot.domain.turns import Policy
 from bot.domain.understanding import Understanding
 from bot.queues.memory import MemoryBroadcast, MemoryQueue
@@ -22,7 +22,7 @@ from bot.services.fetching import Fetching
 from bot.services.ledger import Ledger
 from bot.services.receiving import Receiving
 from bot.services.reporting import Reporting
-from bot.services.sending import Later, Sending
+from bot.services.sending import Sending
 from bot.stores.files import LocalFiles
 from bot.stores.sqlite import SqliteStore
 from bot.worker import Worker

@@ -144,6 +144,12 @@ class Held(Struct, frozen=True, kw_only=True):
     token: str
 
 
+class Later(Struct, frozen=True, kw_only=True):
+    """What a key's work says when something has to wait: look at the key again after this long."""
+
+    delay: timedelta
+
+
 class Queue(Protocol):
     async def wake(
         self, work: Work, key: str, *, urgent: bool = False, delay: timedelta = timedelta()

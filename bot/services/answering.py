@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import structlog
-from msgspec import Struct
 from msgspec.structs import replace
 
 from bot import metrics
@@ -35,6 +34,7 @@ from bot.domain.ports import (
     Commit,
     Connector,
     Insert,
+    Later,
     Lookups,
     NewId,
     Query,
@@ -62,12 +62,6 @@ BACKOFF = timedelta(seconds=1)
 TRIES = 10
 
 TALK = (EventKind.MESSAGE, EventKind.PRESS, EventKind.STARTED)
-
-
-class Later(Struct, frozen=True, kw_only=True):
-    """The lane should be looked at again after this long."""
-
-    delay: timedelta
 
 
 class Answering:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 
 import structlog
-from msgspec import Struct
 from msgspec.structs import replace
 
 from bot.domain.errors import SendDeferred, SendError, SendInDoubt, StoreUnavailable
@@ -22,6 +21,7 @@ from bot.domain.ports import (
     Fetches,
     Files,
     Insert,
+    Later,
     Store,
     Update,
     Write,
@@ -33,10 +33,6 @@ ATTEMPTS = 8  # about an hour with the backoff below
 BACKOFF = 5.0  # seconds, doubled each time
 BACKOFF_CAP = 1800.0
 TRIES = 5
-
-
-class Later(Struct, frozen=True, kw_only=True):
-    delay: timedelta
 
 
 def remembered(message: Message, connector: object) -> list[Write]:

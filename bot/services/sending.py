@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 
 import structlog
-from msgspec import Struct
 from msgspec.structs import replace
 
 from bot import metrics
@@ -42,6 +41,7 @@ from bot.domain.ports import (
     Edits,
     Finds,
     Insert,
+    Later,
     NewId,
     Payload,
     Query,
@@ -63,10 +63,6 @@ LONGEST_BURST = 3600.0  # seconds that a rate may look back
 CLOCKS_DIFFER = timedelta(minutes=1)  # a row from further ahead was made before the clock was set back
 PATIENCE = 1.0  # seconds a row may hold its place while its rate is used up
 TRANSCRIPT = 200  # messages a card is made from
-
-
-class Later(Struct, frozen=True, kw_only=True):
-    delay: timedelta
 
 
 class Limits:

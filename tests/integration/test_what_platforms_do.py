@@ -31,8 +31,7 @@ from bot.domain.messages import (
     MessageState,
     Press,
 )
-from bot.domain.ports import Act, Query
-from bot.services.answering import Later
+from bot.domain.ports import Act, Later, Query
 from bot.services.courtesies import Courtesies
 from tests.builders import ADA, BEN, HERE, inbound
 from tests.fakes.channel import FakeChannel, FilesChannel
