@@ -4,25 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from msgspec import Struct
-
 from bot.domain.cases import Case
+from bot.domain.desks import Passport
 from bot.domain.messages import AuthorKind, Direction, Message, Role
 
 LAST_WORDS = 280  # characters
-
-
-class Passport(Struct, frozen=True, kw_only=True):
-    """The story so far, so that the customer need not tell it again."""
-
-    last_words: str
-    bot_asked: tuple[str, ...]
-    bot_answered: tuple[str, ...]
-    given: dict[str, str]
-    messages: int
-
-    def __repr__(self) -> str:
-        return f"<Passport of {self.messages} messages>"
 
 
 def passport(case: Case, transcript: Sequence[Message]) -> Passport:

@@ -118,6 +118,8 @@ class Case(Struct, frozen=True, kw_only=True):
     unreadable_told: bool = False
     matters: tuple[Matter, ...] = ()
     noticed_at: datetime | None = None  # the last "still waiting" notice
+    unclaimed_until: datetime | None = None  # a lapsed claim is picked up by then, or goes to the fallback
+    hinted: tuple[str, ...] = ()  # agents who were told that their words stay internal, since it changed hands
     promise_broken: bool = False  # the apology for a passed promise was sent
     snoozed_until: datetime | None = None
     previous: str = ""  # the case before this one

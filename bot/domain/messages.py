@@ -210,6 +210,9 @@ class Message(Struct, frozen=True, kw_only=True):
     reply_to: str = ""  # external id of the message this one quotes
     intent: str = ""  # what was understood (direction in)
     reaction: str = ""  # the customer's emoji on it, while they leave it there
+    written: str = ""  # where an agent wrote it: the desk, and the desk's own name for it
+    written_at: datetime | None = None  # by the desk's clock
+    offered: bool = False  # a note that was meant for the customer, by somebody who may not speak to them
     at: datetime
     edited_at: datetime | None = None
     deleted_at: datetime | None = None

@@ -21,6 +21,9 @@ class Posting(StrEnum):
     MESSAGE = "message"
     CARD = "card"  # the one card of a case: posted once, then updated in place
     THREAD = "thread"  # a message under its card
+    STORY = "story"  # the transcript so far, once under each card
+    MARK = "mark"  # what became of words that an agent wrote at the desk, shown on them
+    LEFT = "left"  # an earlier card of a case that goes on under another one
     EDIT = "edit"  # the message was sent, and says something else now
     DELETE = "delete"  # the message was sent, and is taken back
 
@@ -48,6 +51,8 @@ class OutboxRow(Struct, frozen=True, kw_only=True):
     state: MessageState = MessageState.QUEUED
     attempts: int = 0
     parts_sent: int = 0
+    held: bool = False  # the customer wrote meanwhile: it waits for its author to look
+    ping: str = ""  # whom a line under the card calls
     resent: bool = False  # a bot's words that were in doubt were sent once more
     receipts: tuple[str, ...] = ()  # the platform's ids, one per part
     not_before: datetime
@@ -64,14 +69,25 @@ class Receipt(Struct, frozen=True, kw_only=True):
 
 
 class Posted(Struct, frozen=True, kw_only=True):
-    """Where a desk keeps the one card of a case: updates and thread posts go there."""
+    """Where a desk keeps what was posted: updates and thread posts go there.
 
-    id: str  # desk and case
+    One record for the card of a case (and one for each line under it), and one that leads back from a card.
+    """
+
+    id: str  # desk and case (or message), or desk and receipt
     case: str
     receipt: str
+    handoff: datetime | None = None  # the handoff this card stands for
+    told: str = ""  # the card under which the story was told
     at: datetime
     version: int = 0
 
 
-def posted_id(desk: str, case: str) -> str:
-    return f"{desk}:{case}"
+def posted_id(desk: str, what: str) -> str:
+    """`what` is a case or a message."""
+    return f"{desk}:{what}"
+
+
+def thread_id(desk: str, receipt: str) -> str:
+    """Leads from a card back to its case, also from one that was left."""
+    return f"{desk}@{receipt}"

@@ -11,7 +11,7 @@ from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 from msgspec import Struct, field
 
 from bot.domain.cases import Agent, Case
-from bot.domain.journal import Entry
+from bot.domain.desks import DeskEvent, Gone, Post
 from bot.domain.messages import Attachment, Inbound, Message
 from bot.domain.outbox import Receipt
 from bot.domain.understanding import Context, Understanding
@@ -134,6 +134,7 @@ class Work(StrEnum):
     LANE = "lane"  # a customer's events
     SEND = "send"  # an order key of the outbox
     FETCH = "fetch"  # a message whose files are still at the platform
+    POLL = "poll"  # an account whose events are fetched, in one process at a time
 
 
 class Held(Struct, frozen=True, kw_only=True):
@@ -209,6 +210,8 @@ class Capabilities(Struct, frozen=True, kw_only=True):
     edits: bool = False
     deletes: bool = False
     receipts: tuple[str, ...] = ()  # of "delivered", "read": what the platform tells
+    window: timedelta | None = None  # how long after the customer's last message we may write; None: always
+    beyond: tuple[str, ...] = ()  # what is allowed after that, in words for agents
     hosted: bool = False  # we keep the customer's view ourselves (the web chat)
 
 
@@ -304,10 +307,22 @@ class Checks(Protocol):
 
 @runtime_checkable
 class Runs(Protocol):
-    """An adapter with something to do while the server runs (register a webhook, poll, hold a socket)."""
+    """An adapter with something to do in every process while it runs (say who we are, register a webhook)."""
 
     async def start(self) -> None: ...
     async def stop(self) -> None: ...
+
+
+@runtime_checkable
+class Polls(Protocol):
+    """An account whose events have to be fetched: the worker that holds its lease does it, nobody else."""
+
+    @property
+    def polls(self) -> bool:
+        """Whether this account is one (others of its channel may be told their events)."""
+
+    async def poll(self) -> None:
+        """Until cancelled; nothing may be told to have arrived that was not stored."""
 
 
 class Act(StrEnum):
@@ -316,6 +331,8 @@ class Act(StrEnum):
     CLAIM = "claim"
     ASSIGN = "assign"
     REPLY = "reply"
+    SAY = "say"  # said under a card: the owner's words go to the customer, anybody else's are a note
+    SEND_NOW = "send_now"  # what waits in its undo window, or was held
     NOTE = "note"
     RELEASE = "release"
     RESOLVE = "resolve"
@@ -338,13 +355,15 @@ class AgentAction(Struct, frozen=True, kw_only=True):
     agent: Agent
     action: Act
     at: datetime
-    text: str = ""  # reply, note, edit
+    text: str = ""  # reply, say, note, edit
+    written: str = ""  # say: where, as the desk names it
     attachments: tuple[Attachment, ...] = ()
     to: Agent | None = None  # assign
     until: datetime | None = None  # snooze
     department: str = ""  # move
     intent: str = ""  # relabel
-    message: str = ""  # relabel, retry, arrived, edit, delete: which one; reply: the one it answers
+    # relabel, retry, arrived, edit, delete, send_now: which one; reply: the one it answers; claim: a note to send
+    message: str = ""
     level: str = ""  # set_urgency
     outcome: str = ""  # resolve
 
@@ -372,22 +391,6 @@ class Label(Struct, frozen=True, kw_only=True):
     at: datetime
 
 
-class Card(Struct, frozen=True, kw_only=True):
-    """Everything an agent needs to know about a case at a glance."""
-
-    case: Case
-    transcript: tuple[Message, ...]
-    previous: tuple[Case, ...] = ()
-    journal: tuple[Entry, ...] = ()
-    receipt: str = ""  # of the card when it was posted: update that one
-
-
-class ThreadPost(Struct, frozen=True, kw_only=True):
-    case: Case
-    message: Message
-    card_receipt: str
-
-
 class Desk(Protocol):
     """Where agents work; a destination of the outbox like any channel."""
 
@@ -396,9 +399,38 @@ class Desk(Protocol):
         bool  # holds copies (cards, threads) that must follow the case; the console reads the store itself
     )
 
-    def render(self, post: Card | ThreadPost) -> tuple[Payload, ...]: ...
+    def render(self, post: Post) -> tuple[Payload, ...]:
+        """Pure; nothing where a desk has no place for it."""
+
     def rates(self, case: Case) -> tuple[Rate, ...]: ...
     async def send(self, payload: Payload) -> Receipt: ...
+
+
+@runtime_checkable
+class Hears(Protocol):
+    """A desk that tells us by itself what agents say and do there."""
+
+    def authenticate(self, request: Request) -> None:
+        """Raises `BadSignature`; reads the raw bytes only."""
+
+    async def hear(self, request: Request) -> Response:
+        """Answer what must be answered at once; whatever has an effect is stored before this returns.
+
+        Raises `MalformedPayload`, `StoreUnavailable`.
+        """
+
+    async def meant(self, event: DeskEvent) -> AgentAction | Gone | None:
+        """What an agent did; None when it is no concern of ours.
+
+        Raises `SendDeferred` when the desk has to be asked something and does not answer, `NotAllowed` when who
+        did it may not.
+        """
+
+    async def tell(self, event: DeskEvent, sentence: str, offered: str = "") -> None:
+        """A word to who did it, that nobody else sees; `offered` is a message of theirs they could still send.
+
+        Raises a `SendError`; nobody comes back to it, it is a courtesy.
+        """
 
 
 # ── Understanding, lookups, files ───────────────────────────────────────────────────────────────

@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from bot.domain.cases import Case
 from bot.domain.customers import Customer, Identity
+from bot.domain.desks import Alarm, DeskEvent, SavedAnswer
 from bot.domain.journal import Entry
 from bot.domain.messages import Event, FeedEntry, Fetch, Message
 from bot.domain.outbox import OutboxRow, Posted
@@ -84,6 +85,12 @@ COLLECTIONS: dict[type[Struct], Collection] = {
         ),
     ),
     Posted: Collection(name="posted", fields=("case",), indexes=(("case",),)),
+    DeskEvent: Collection(
+        name="desk_events",
+        fields=("desk", "external_id", "lane", "seq", "state", "received_at"),
+        indexes=(("lane", "state", "seq"), ("state", "received_at")),
+        unique=(("desk", "external_id"),),
+    ),
     Entry: Collection(
         name="journal",
         fields=("case", "customer", "seq", "kind", "channel", "department", "at"),
@@ -94,6 +101,8 @@ COLLECTIONS: dict[type[Struct], Collection] = {
     ),
     ActionDone: Collection(name="actions", fields=("case", "at"), indexes=(("at",),)),
     Label: Collection(name="labels", fields=("case", "message", "at"), indexes=(("at",), ("message",))),
+    SavedAnswer: Collection(name="saved_answers", fields=("at",), indexes=(("at",),)),
+    Alarm: Collection(name="alarms", fields=("since",), indexes=(("since",),)),
     User: Collection(name="users", fields=("role",)),
     Session: Collection(name="sessions", fields=("user", "expires_at"), indexes=(("user",), ("expires_at",))),
     Setting: Collection(name="settings"),

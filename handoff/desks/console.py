@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from bot.domain.cases import Case
+from bot.domain.desks import Post, ThreadPost
 from bot.domain.outbox import Receipt
-from bot.domain.ports import Card, Payload, Rate, ThreadPost
+from bot.domain.ports import Payload, Rate
 
 Hint = Callable[[str], Awaitable[None]]  # "this case changed", for every console that listens
 
@@ -23,10 +24,10 @@ class ConsoleDesk:
     def __init__(self, hint: Hint) -> None:
         self._hint = hint
 
-    def render(self, post: Card | ThreadPost) -> tuple[Payload, ...]:
-        if isinstance(post, Card):
-            return ({"case": post.case.id},)
-        return ({"case": post.case.id, "message": post.message.id},)
+    def render(self, post: Post) -> tuple[Payload, ...]:
+        if isinstance(post, ThreadPost):
+            return ({"case": post.case.id, "message": post.message.id},)
+        return ({"case": post.case.id},)
 
     def rates(self, case: Case) -> tuple[Rate, ...]:
         return ()

@@ -8,8 +8,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from bot.domain.desks import Card, ThreadPost
 from bot.domain.messages import Author, AuthorKind, Direction, Message, MessageState
-from bot.domain.ports import Card, Desk, Finds, Payload, ThreadPost
+from bot.domain.ports import Desk, Finds, Payload
 from tests.builders import HERE, NOON, case
 
 SECRET = "my card number is 4111"

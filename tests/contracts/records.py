@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from bot.domain.cases import Agent, Case, CaseState, Handoff, Matter, Reason
 from bot.domain.customers import Customer, Identity
+from bot.domain.desks import Alarm, DeskEvent, SavedAnswer
 from bot.domain.journal import Did, Entry
 from bot.domain.messages import (
     Address,
@@ -94,7 +95,19 @@ EXAMPLES: Mapping[type[Struct], Struct] = {
             created_at=NOW,
         ),
         Fetch(id="m1", not_before=NOW),
-        Posted(id="console:s1", case="s1", receipt="r1", at=NOW),
+        Posted(id="console:s1", case="s1", receipt="r1", handoff=NOW, told="r1", at=NOW),
+        DeskEvent(
+            id="d1",
+            desk="slack",
+            external_id="Ev1",
+            lane="s1",
+            case="s1",
+            happened_at=NOW,
+            received_at=NOW,
+            payload=Raw(b'{"type": "message"}'),
+        ),
+        SavedAnswer(id="sa1", intent="returns", language="de", text="Gern.", author="ada", at=NOW),
+        Alarm(id="slack", why="The token was revoked.", since=NOW, facts={"channel": "C1"}),
         Entry(
             id="j1",
             kind=Did.SENT,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from bot.domain.cases import Case
+from bot.domain.desks import Card, Post
 from bot.domain.outbox import Receipt
-from bot.domain.ports import Card, Payload, Rate, ThreadPost
+from bot.domain.ports import Payload, Rate
 
 
 class FakeDesk:
@@ -14,7 +15,7 @@ class FakeDesk:
     def __init__(self) -> None:
         self.posted: list[Payload] = []
 
-    def render(self, post: Card | ThreadPost) -> tuple[Payload, ...]:
+    def render(self, post: Post) -> tuple[Payload, ...]:
         return ({"case": post.case.id, "card": isinstance(post, Card)},)
 
     def rates(self, case: Case) -> tuple[Rate, ...]:
