@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -36,6 +36,7 @@ AFTER_TROUBLE = timedelta(seconds=2)
 
 Handle = Callable[[str], Awaitable[Later | None]]
 Step = Callable[[], Awaitable[object]]
+Poll = Callable[[], Awaitable[None]]
 
 
 class Worker:
@@ -51,6 +52,7 @@ class Worker:
         fetching: Fetching,
         takeover: Takeover,
         clock: Clock,
+        polls: Mapping[str, Poll] | None = None,  # by account: what goes on until it is cancelled
         lanes: int = 32,
         sends: int = 128,
         fetches: int = 4,  # a file is held in memory while it is copied
@@ -59,16 +61,18 @@ class Worker:
         self._queue = queue
         self._takeover = takeover
         self._clock = clock
+        self._polls = polls or {}
         self._work: tuple[tuple[Work, Handle, int], ...] = (
             (Work.LANE, answering.work, lanes),
             (Work.SEND, sending.work, sends),
             (Work.FETCH, fetching.work, fetches),
+            (Work.POLL, self._poll, max(len(self._polls), 1)),
         )
         self._loops: list[asyncio.Task[None]] = []
-        self._hands: set[asyncio.Task[None]] = set()
+        self._hands: dict[asyncio.Task[None], Work] = {}
 
     async def start(self) -> None:
-        await self.sweep()  # what an earlier process left behind, even if the clock was set back since
+        await _tried(self.sweep)  # what an earlier process left behind, even if the clock was set back since
         self._loops = [
             *(asyncio.create_task(self._consume(*work), name=f"take {work[0]}") for work in self._work),
             asyncio.create_task(_every(SWEEP_EVERY, lambda: self.sweep(SWEPT_AFTER)), name="sweep"),
@@ -76,10 +80,13 @@ class Worker:
         ]
 
     async def stop(self) -> None:
-        """Take nothing new, finish what is in hand (at most ten seconds)."""
+        """Take nothing new, finish what is in hand (at most ten seconds), hand back what never ends."""
         for loop in self._loops:
             loop.cancel()
         await asyncio.gather(*self._loops, return_exceptions=True)
+        for hand, work in self._hands.items():
+            if work is Work.POLL:
+                hand.cancel()
         if self._hands:
             _, late = await asyncio.wait(self._hands, timeout=GRACE)
             for task in late:
@@ -102,16 +109,19 @@ class Worker:
                 await asyncio.sleep(1)
                 continue
             task = asyncio.create_task(self._handle(held, handle))
-            self._hands.add(task)
-            task.add_done_callback(self._hands.discard)
+            self._hands[task] = work
+            task.add_done_callback(self._hands.pop)
             task.add_done_callback(lambda _: free.release())
 
     async def _handle(self, held: Held, handle: Handle) -> None:
-        keeper = asyncio.create_task(self._keep(held))
+        keeper = asyncio.create_task(self._keep(held, asyncio.current_task()))
         later: timedelta | None = AFTER_TROUBLE  # whatever breaks below is tried again
         try:
             found = await handle(held.key)
             later = found.delay if found else None
+        except asyncio.CancelledError:
+            later = timedelta()  # somebody else goes on with it
+            raise
         except StoreUnavailable:
             log.warning("store.unavailable", work=held.work)
         except Exception:
@@ -126,17 +136,34 @@ class Worker:
             if later is not None:
                 await self._queue.wake(held.work, held.key, delay=later)
 
-    async def _keep(self, held: Held) -> None:
-        while True:
-            await asyncio.sleep(EXTEND_EVERY)
-            if not await self._queue.extend(held):
-                log.warning("lease.lost", work=held.work)
-                return
+    async def _keep(self, held: Held, hand: asyncio.Task[Any] | None) -> None:
+        """Extend the lease; what must not be done twice at once ends with it."""
+        while await self._kept(held):
+            pass
+        log.warning("lease.lost", work=held.work)
+        if held.work is Work.POLL and hand:
+            hand.cancel()
+
+    async def _kept(self, held: Held) -> bool:
+        """While the queue is away nobody else can have got it."""
+        await asyncio.sleep(EXTEND_EVERY)
+        try:
+            return await self._queue.extend(held)
+        except Exception:
+            log.warning("lease.unknown", work=held.work, exc_info=True)
+            return True
+
+    async def _poll(self, key: str) -> Later | None:
+        if poll := self._polls.get(key):  # an account that only other workers have is none of ours
+            await poll()
+        return Later(delay=AFTER_TROUBLE) if poll else None
 
     # ── Time ────────────────────────────────────────────────────────────────────────────────────
 
     async def sweep(self, age: timedelta | None = None) -> None:
         """Wake whatever should have been worked on by now: losing every wake-up loses nothing."""
+        for account in self._polls:
+            await self._queue.wake(Work.POLL, account)
         before = END_OF_TIME if age is None else self._clock() - age
         for event in await self._store.find(_old(Event, EventState.PENDING, "received_at", before)):
             await self._queue.wake(Work.LANE, event.lane)
@@ -190,9 +217,13 @@ async def _every(seconds: float, step: Step) -> None:
     """Repeat until cancelled; trouble is recorded and does not end the loop."""
     while True:
         await asyncio.sleep(seconds)
-        try:
-            await step()
-        except StoreUnavailable:
-            log.warning("store.unavailable", work="timer")
-        except Exception:
-            log.exception("timer.broke")
+        await _tried(step)
+
+
+async def _tried(step: Step) -> None:
+    try:
+        await step()
+    except StoreUnavailable:
+        log.warning("store.unavailable", work="timer")
+    except Exception:
+        log.exception("timer.broke")

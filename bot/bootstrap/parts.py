@@ -29,6 +29,7 @@ from bot.domain.ports import (
     Connector,
     Files,
     Insert,
+    Polls,
     Query,
     Queue,
     Store,
@@ -45,7 +46,7 @@ from bot.services.tuning import Tuning
 from bot.stores.files import LocalFiles
 from bot.stores.sqlite import SqliteStore
 from bot.web.context import Web
-from bot.worker import Worker
+from bot.worker import Poll, Worker
 from connectors import CONNECTORS
 from connectors.base import Deps
 from handoff.desks.console import ConsoleDesk
@@ -154,6 +155,7 @@ def _parts(
         fetching=Fetching(store=store, commit=commit, connectors=connectors, files=files, clock=now),
         takeover=takeover,
         clock=now,
+        polls=_polls(connectors),
     )
     return Parts(
         settings=settings,
@@ -278,6 +280,14 @@ def _connectors(settings: Settings, deps: Deps) -> Connectors:
             connector = kind(convert(account, kind.Settings, account.path), deps)
             found[channel, connector.account] = connector
     return found
+
+
+def _polls(connectors: Mapping[tuple[str, str], Connector]) -> dict[str, Poll]:
+    """Of the accounts whose events have to be fetched."""
+    adapters: dict[str, object] = {
+        f"{channel}:{account}": one for (channel, account), one in connectors.items()
+    }
+    return {key: one.poll for key, one in adapters.items() if isinstance(one, Polls) and one.polls}
 
 
 def _lookups(settings: Settings, session: aiohttp.ClientSession) -> HttpLookups:

@@ -173,6 +173,13 @@ class Telegram:
     async def stop(self) -> None:
         await self._running.stop()
 
+    @property
+    def polls(self) -> bool:
+        return self._running.polls
+
+    async def poll(self) -> None:
+        await self._running.poll()
+
     def _meet(self, told: Any) -> None:
         name = told.get("username") if isinstance(told, dict) else None
         if isinstance(name, str):

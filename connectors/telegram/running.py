@@ -36,6 +36,11 @@ class Running:
         self._take = take
         self._meet = meet
         self._task: asyncio.Task[None] | None = None
+        self._ready = asyncio.Event()
+
+    @property
+    def polls(self) -> bool:
+        return self._settings.mode == "polling"
 
     @property
     def webhook(self) -> str:
@@ -46,11 +51,9 @@ class Running:
 
     async def start(self) -> None:
         """Tried once before we listen; what does not work then is tried on, and nobody else waits for it."""
-        ready = await self._introduced()
-        polls = self._settings.mode == "polling"
-        if not ready or polls:
-            self._task = asyncio.create_task(self._go_on(ready=ready), name="telegram")
-        if not polls and not self.webhook:
+        if not await self._introduced():
+            self._task = asyncio.create_task(self._go_on(), name="telegram")
+        if not self.polls and not self.webhook:
             log.warning("telegram.no_webhook", account=self._settings.account, why="public_url is not https")
 
     async def stop(self) -> None:
@@ -59,19 +62,17 @@ class Running:
             with suppress(asyncio.CancelledError):
                 await self._task
 
-    async def _go_on(self, *, ready: bool) -> None:
+    async def _go_on(self) -> None:
         wait = FIRST
-        while not ready:
+        while not self._ready.is_set():
             await asyncio.sleep(wait)
             wait = min(wait * 2, LONGEST)
-            ready = await self._introduced()
-        if self._settings.mode == "polling":
-            await self._poll()
+            await self._introduced()
 
     async def _introduced(self) -> bool:
         try:
             self._meet(await self._api().call("getMe", read=5))
-            if self._settings.mode == "polling":
+            if self.polls:
                 await self._api().call("deleteWebhook", read=5)
             elif self.webhook:
                 await self._api().call(
@@ -84,6 +85,7 @@ class Running:
         except SendError as error:
             self._complain(error)
             return False
+        self._ready.set()
         return True
 
     def _complain(self, error: SendError) -> None:
@@ -91,10 +93,11 @@ class Running:
 
     # ── Fetching updates ourselves ──────────────────────────────────────────────────────────────
 
-    async def _poll(self) -> None:
+    async def poll(self) -> None:
         """Asking for the next update is what tells Telegram that those before it arrived: only after they are
         stored.
         """
+        await self._ready.wait()
         offset: int | None = None
         while True:
             try:

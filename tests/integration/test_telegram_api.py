@@ -400,6 +400,22 @@ async def until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
             await asyncio.sleep(0.01)
 
 
+class Poller:
+    """A process that started and fetches this account's updates."""
+
+    def __init__(self, telegram: Telegram) -> None:
+        self._telegram = telegram
+
+    async def start(self) -> None:
+        await self._telegram.start()
+        self._polling = asyncio.create_task(self._telegram.poll())
+
+    async def stop(self) -> None:
+        self._polling.cancel()
+        await asyncio.gather(self._polling, return_exceptions=True)
+        await self._telegram.stop()
+
+
 async def test_the_webhook_is_registered_with_its_secret(bench: Bench) -> None:
     telegram = bench.make(PUBLIC)
     await telegram.start()
@@ -423,7 +439,7 @@ async def test_a_platform_that_is_away_does_not_keep_the_server_from_starting(be
 
 
 async def test_polling_fetches_what_is_there_once(bench: Bench) -> None:
-    telegram = bench.make(mode="polling", secret="")
+    telegram = Poller(bench.make(mode="polling", secret=""))
     for number in range(3):
         bench.api.offer(text_update(700, f"Frage {number}", number + 1))
     await telegram.start()
@@ -440,7 +456,7 @@ async def test_polling_confirms_nothing_that_is_not_stored(
 ) -> None:
     monkeypatch.setattr("connectors.telegram.running.FIRST", 0.02)
     bench.store_is_away = 5
-    telegram = bench.make(mode="polling", secret="")
+    telegram = Poller(bench.make(mode="polling", secret=""))
     bench.api.offer(text_update(700, "Frage", 1))
     await telegram.start()
     await until(lambda: bench.store_is_away < 4)
@@ -455,7 +471,7 @@ async def test_polling_begins_anew_when_all_is_confirmed(
 ) -> None:
     """After a quiet week the numbers of updates begin anywhere, also below the last."""
     monkeypatch.setattr("connectors.telegram.running.POLL", 0)
-    telegram = bench.make(mode="polling", secret="")
+    telegram = Poller(bench.make(mode="polling", secret=""))
     bench.api.offer(text_update(700, "Frage", 1))
     await telegram.start()
     await until(lambda: bench.api.confirmed == 5002)
@@ -476,7 +492,7 @@ async def test_polling_does_not_storm_what_answers_nonsense(
         return result
 
     monkeypatch.setattr(bench.api, "_poll", nonsense)
-    telegram = bench.make(mode="polling", secret="")
+    telegram = Poller(bench.make(mode="polling", secret=""))
     await telegram.start()
     await until(lambda: bool(asked))
     await asyncio.sleep(0.2)
@@ -486,7 +502,7 @@ async def test_polling_does_not_storm_what_answers_nonsense(
 
 async def test_polling_takes_away_a_webhook(bench: Bench) -> None:
     bench.api.webhook = {"url": "https://old.example/"}
-    telegram = bench.make(mode="polling", secret="")
+    telegram = Poller(bench.make(mode="polling", secret=""))
     await telegram.start()
     assert bench.api.webhook == {}
     await telegram.stop()
@@ -497,7 +513,7 @@ async def test_polling_goes_on_when_another_poller_has_gone(
 ) -> None:
     monkeypatch.setattr("connectors.telegram.running.HOPELESS", 0.05)
     monkeypatch.setattr("connectors.telegram.running.FIRST", 0.05)
-    one, other = bench.make(mode="polling", secret=""), bench.make(mode="polling", secret="")
+    one, other = (Poller(bench.make(mode="polling", secret="")) for _ in range(2))
     await one.start()
     await until(lambda: bench.api.polls > 0)
     await other.start()
@@ -510,7 +526,7 @@ async def test_polling_goes_on_when_another_poller_has_gone(
 
 
 async def test_a_group_is_heard_once_telegram_said_who_we_are(bench: Bench) -> None:
-    telegram = bench.make(mode="polling", secret="")
+    telegram = Poller(bench.make(mode="polling", secret=""))
     group = {"id": -100, "type": "supergroup", "title": "Freunde"}
     mention = [{"type": "mention", "offset": 0, "length": 13}]
     bench.api.offer(text_update(700, "@nordwind_bot auf?", 1, chat=group, entities=mention))
