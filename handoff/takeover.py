@@ -469,6 +469,23 @@ class Takeover:
             Applied,
         )
 
+    # ── What agents hear of what goes on elsewhere ──────────────────────────────────────────────
+
+    def remarked(self, case: Case, text: str) -> list[Write]:
+        """A line for the agents alone, wherever they look at the case."""
+        now = self._clock()
+        note = drafts.system_note(case, text, now, self._new_id)
+        return [note, *self._in_threads(case, note, now)]
+
+    def _in_threads(self, case: Case, note: Insert, now: datetime) -> list[Write]:
+        if not isinstance(note.record, Message):
+            return []
+        return drafts.posted(case, self._rules.copies, Posting.THREAD, now, self._new_id, note.record.id)
+
+    def goes_out(self, at: datetime) -> str:
+        """By the brand's clock, as agents read it."""
+        return f"It goes out by itself at {at.astimezone(self._rules.zone):%H:%M %Z}."
+
     # ── Handing off from outside a conversation ─────────────────────────────────────────────────
 
     async def handed_off(self, case_id: str, reason: Reason, detail: str) -> list[Write]:

@@ -15,6 +15,7 @@ from bot import metrics
 from bot.domain import drafts
 from bot.domain.cases import Case, Reason
 from bot.domain.customers import Identity
+from bot.domain.desks import Card, ThreadPost
 from bot.domain.errors import (
     ChatMoved,
     Misconfigured,
@@ -31,7 +32,6 @@ from bot.domain.messages import Message, MessageState, Role
 from bot.domain.outbox import CHANGING, UNSENT, Destination, OutboxRow, Posted, Posting, Receipt, posted_id
 from bot.domain.ports import (
     Applied,
-    Card,
     Changes,
     Clock,
     Commit,
@@ -47,7 +47,6 @@ from bot.domain.ports import (
     Query,
     Rate,
     Store,
-    ThreadPost,
     Update,
     Write,
 )
@@ -62,7 +61,10 @@ REMEMBERED = 10_000  # rates, until those that have passed are forgotten
 LONGEST_BURST = 3600.0  # seconds that a rate may look back
 CLOCKS_DIFFER = timedelta(minutes=1)  # a row from further ahead was made before the clock was set back
 PATIENCE = 1.0  # seconds a row may hold its place while its rate is used up
+LONG = timedelta(minutes=1)  # whoever waits longer for their words to go out is told until when
+BEHIND = 50  # rows behind a held one that are looked at
 TRANSCRIPT = 200  # messages a card is made from
+STAYED = "The conversation has moved, and what was sent before stayed behind: it cannot be changed any more."
 
 
 class Limits:
@@ -138,6 +140,8 @@ class Sending:
                 return None
             row, wait = rows[0], rows[0].not_before - self._clock()
             if wait > timedelta() and row.created_at <= self._clock() + CLOCKS_DIFFER:
+                if wait > LONG and row.state is MessageState.DEFERRED:
+                    await self._hold_behind(row)
                 return Later(delay=wait)
             later = await self._one(row)
             if later is not None:
@@ -306,12 +310,32 @@ class Sending:
             await self._failed(row, f"{error.reason} (tried {attempts} times)", None)
             return None
         metrics.RETRIED.labels(row.channel).inc()
-        delay = self._delay(error, attempts)
-        again = replace(row, attempts=attempts, not_before=self._clock() + delay, reason=error.reason)
+        delay = min(self._delay(error, attempts), self._left(row))
+        until = self._clock() + delay
+        reason = error.reason if delay <= LONG else f"{error.reason} {self._takeover.goes_out(until)}"
+        again = replace(row, attempts=attempts, not_before=until, reason=reason)
         why: drafts.Attributes = {"error": type(error).__name__, "message": row.message, "attempts": attempts}
         waits = await self._fact(Did.DEFERRED, row, why)
-        await self._settle(again, MessageState.DEFERRED, error.reason, [waits, *facts])
+        told = await self._told(row, reason) if delay > LONG and row.by_agent else []
+        await self._settle(again, MessageState.DEFERRED, reason, [waits, *told, *facts])
         return Later(delay=delay)
+
+    async def _told(self, row: OutboxRow, reason: str) -> list[Write]:
+        """A person who thinks they have answered has to hear that the customer does not read it yet."""
+        return self._takeover.remarked(await self._case(row), reason)
+
+    def _left(self, row: OutboxRow) -> timedelta:
+        """How long a row can wait until it is given up; no platform may hold it silently beyond that."""
+        if row.destination is not Destination.CHANNEL:
+            return timedelta.max
+        return max(row.created_at + self._stale - self._clock(), timedelta()) + timedelta(seconds=1)
+
+    async def _hold_behind(self, held: OutboxRow) -> None:
+        """What a person wrote after a held row waits as long, and says so rather than look as if it were going."""
+        equals = {"order_key": held.order_key, "state": MessageState.QUEUED}
+        for row in await self._store.find(Query(kind=OutboxRow, equals=equals, order="seq", limit=BEHIND)):
+            if row.by_agent:
+                await self._settle(replace(row, reason=held.reason), MessageState.DEFERRED, held.reason, [])
 
     def _delay(self, error: SendDeferred, attempts: int) -> timedelta:
         """As the platform says, else exponential, with jitter so that many rows do not come back at once."""
@@ -324,18 +348,27 @@ class Sending:
         if row.attempts + 1 >= ATTEMPTS:
             await self._failed(row, error.reason, error)
             return None
-        message, case = await self._message(row), await self._case(row)
-        old, here = message.address.chat, replace(message.address, chat=error.chat)
-        identities = [one for one in await self._identities(message) if one.chat == old]
-        moved: list[Write] = [Update(record=replace(one, chat=error.chat)) for one in identities]
-        if case.address.chat == old:
-            moved.append(Update(record=replace(case, address=replace(case.address, chat=error.chat))))
+        message = await self._message(row)
+        moved = await self._moves(row, message, error.chat)
+        if row.posting in CHANGING:  # ids of messages count within their chat: it would be refused for ever
+            await self._commit(Changes(writes=tuple(moved)))
+            await self._failed(row, STAYED, error)
+            return None
         again = replace(row, state=MessageState.DEFERRED, attempts=row.attempts + 1, not_before=self._clock())
-        here_now = Update(record=replace(message, address=here))
+        here_now = Update(record=replace(message, address=replace(message.address, chat=error.chat)))
         outcome = await self._commit(Changes(writes=(Update(record=again), here_now, *moved)))
         if not isinstance(outcome, Applied):  # a customer who writes just now; the same again in a moment
             return await self._deferred(row, SendDeferred(error.reason, timedelta(seconds=1)))
         return None
+
+    async def _moves(self, row: OutboxRow, message: Message, chat: str) -> list[Write]:
+        """Identity and case take the new chat, unless they have one already."""
+        case, old = await self._case(row), message.address.chat
+        known = [one for one in await self._identities(message) if one.chat == old]
+        moved: list[Write] = [Update(record=replace(one, chat=chat)) for one in known]
+        if case.address.chat == old:
+            moved.append(Update(record=replace(case, address=replace(case.address, chat=chat))))
+        return moved
 
     async def _failed(self, row: OutboxRow, reason: str, error: SendError | None) -> None:
         """Visible to whoever must know: in the transcript with the reason, and a bot's case goes to a person."""

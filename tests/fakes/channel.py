@@ -79,9 +79,6 @@ class FilesChannel(FakeChannel):
         self.capabilities = Capabilities(buttons=10, edits=True, deletes=True)
 
     async def edit(self, receipts: tuple[str, ...], message: Message) -> None:
-        self.attempts += 1
-        if self.trouble:
-            raise self.trouble.popleft()[0]
         self._replace(receipts, message.text)
 
     async def delete(self, receipts: tuple[str, ...]) -> None:
@@ -89,6 +86,9 @@ class FilesChannel(FakeChannel):
 
     def _replace(self, receipts: tuple[str, ...], text: str) -> None:
         """A receipt of this channel counts the attempts."""
+        self.attempts += 1
+        if self.trouble:
+            raise self.trouble.popleft()[0]
         place = int(receipts[0].removeprefix("x")) - 1
         self.arrived[place] = (self.arrived[place][0], text)
 
