@@ -16,7 +16,6 @@ from bot.domain import drafts
 from bot.domain.cases import Case, Reason
 from bot.domain.customers import Identity
 from bot.domain.desks import Card, ThreadPost
-from bot.domain.desks import Card, ThreadPost
 from bot.domain.errors import (
     ChatMoved,
     Misconfigured,
