@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 
-from bot.domain.understanding import Context, Intent, Understanding
+from bot.domain.understanding import Context, Intent, Sentiment, Understanding, Urgency
 from nlu.entities import Entities
 from nlu.features import normalise, tokens
 from nlu.language import language
@@ -57,20 +57,23 @@ class Embedded:
             intent=best,
             intent_ranking=ranking,
             entities=self._entities.find(text, context),
-            urgency=urgency(
-                text,
-                Known(
-                    intent=best.name,
-                    confidence=best.confidence,
-                    prior=self._priors.get(best.name, ""),
-                    sentiment=mood,
-                    context=context,
-                ),
-            ),
+            urgency=self.urgency(text, best, mood, context),
             sentiment=mood,
             language=language(words, context.language),
             wants_person=wants_person(normal),
             out_of_scope=parsed.strange,
+            engine="embedded",
             model=self._id,
             ms=(time.perf_counter() - started) * 1000,
         )
+
+    def urgency(self, text: str, intent: Intent, mood: Sentiment, context: Context) -> Urgency:
+        """Of a text that means `intent`, whichever engine says so."""
+        known = Known(
+            intent=intent.name,
+            confidence=intent.confidence,
+            prior=self._priors.get(intent.name, ""),
+            sentiment=mood,
+            context=context,
+        )
+        return urgency(text, known)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import zipfile
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -23,6 +24,8 @@ from numpy.typing import NDArray
 from bot.domain.errors import BadData, Unknown
 from nlu.calibration import Logistic
 
+EMBEDDED = "embedded"
+ID = re.compile(r"(?:[a-z]+:)?[A-Za-z0-9]+")  # an id of another engine's model starts with its name
 FORMAT = 1  # counted up when older files can no longer be understood
 ID_DIGITS = 16
 OUT_OF_SCOPE = "out_of_scope"
@@ -43,7 +46,7 @@ class Facts(Struct, frozen=True, kw_only=True):
     """The JSON part of a model file."""
 
     format: int = FORMAT
-    engine: str = "embedded"
+    engine: str = EMBEDDED
     intents: tuple[str, ...]  # in the order of the weights' columns
     examples: int
     data: str  # hash of the training data
@@ -99,7 +102,13 @@ def name(facts: Facts, arrays: Arrays) -> str:
         array = np.ascontiguousarray(arrays[key])
         digest.update(f"{key} {array.dtype.str} {array.shape}".encode())
         digest.update(array.data)
-    return digest.hexdigest()[:ID_DIGITS]
+    start = "" if facts.engine == EMBEDDED else f"{facts.engine}:"
+    return start + digest.hexdigest()[:ID_DIGITS]
+
+
+def engine_of(id: str) -> str:
+    """The engine whose model this is."""
+    return id.partition(":")[0] if ":" in id else EMBEDDED
 
 
 def blob(texts: Collection[str]) -> NDArray[np.uint8]:
@@ -134,7 +143,8 @@ class Models:
     def save(self, model: Model) -> Path:
         """Write it completely, or not at all; the same content again renews its date."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        path, draft = self._path(model.id), self._folder / f".{model.id}.{os.getpid()}.draft"
+        path = self._path(model.id)
+        draft = self._folder / f".{path.stem}.{os.getpid()}.draft"
         members: Arrays = {
             **model.arrays,
             "facts": np.frombuffer(_encode(model.facts), dtype=np.uint8),
@@ -169,9 +179,10 @@ class Models:
             found, key=lambda one: one.created_at.timestamp() if one.created_at else 0.0, reverse=True
         )
 
-    def latest(self) -> str:
-        """The id of the newest usable model, or an empty string."""
-        return next((summary.id for summary in self.summaries() if not summary.damaged), "")
+    def latest(self, engine: str = "") -> str:
+        """The id of the newest usable model (of that engine), or an empty string."""
+        usable = (one.id for one in self.summaries() if not one.damaged)
+        return next((id for id in usable if engine in {"", engine_of(id)}), "")
 
     def prune(self, keep: int, protect: Collection[str] = ()) -> list[str]:
         """Remove all but the newest `keep`; a protected id (the live model) always stays. Says what went."""
@@ -181,18 +192,19 @@ class Models:
         return gone
 
     def _path(self, id: str) -> Path:
-        if not id.isalnum():
+        if not ID.fullmatch(id):
             raise Unknown(f'There is no model "{id}"; `switchboard models` lists those there are.')
-        return self._folder / f"{id}.npz"
+        return self._folder / f"{id.replace(':', '-')}.npz"
 
     def _summary(self, path: Path) -> Summary:
+        id = path.stem.replace("-", ":")
         try:
-            with _open(path, path.stem) as members:
+            with _open(path, id) as members:
                 facts, created_at = _decode(members["facts"]), _time(members["created_at"])
         except BadData as exc:
-            return Summary(id=path.stem, damaged=str(exc))
+            return Summary(id=id, damaged=str(exc))
         return Summary(
-            id=path.stem,
+            id=id,
             created_at=created_at,
             engine=facts.engine,
             intents=len(facts.intents),

@@ -60,6 +60,7 @@ class Understanding(Struct, frozen=True, kw_only=True):
     language: str = ""  # "de", "en", "" when it cannot be told
     wants_person: bool = False  # by rule, not by the model's mood
     out_of_scope: float = 0.0  # 0..1, higher is further from everything we know
+    engine: str = ""  # "embedded", "rasa": who said so, a stand-in included
     model: str = ""
     ms: float = 0.0
 

@@ -366,6 +366,7 @@ class Answering:
             "confidence": round(understood.intent.confidence, 4),
             "urgency": understood.urgency.level,
             "language": understood.language,
+            "engine": understood.engine,
             "model": understood.model,
             "ms": round(understood.ms, 3),
         }
