@@ -145,6 +145,10 @@ class Case(Struct, frozen=True, kw_only=True):
         return self.handoff is not None or bool(self.owners)
 
     @property
+    def handoff_at(self) -> datetime | None:
+        return self.handoff.at if self.handoff else None
+
+    @property
     def owner_id(self) -> str:
         return self.owner.id if self.owner else ""
 

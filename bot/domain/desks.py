@@ -8,7 +8,7 @@ from msgspec import Raw, Struct, field
 
 from bot.domain.cases import Case
 from bot.domain.customers import Customer
-from bot.domain.messages import EventState, Message
+from bot.domain.messages import Direction, EventState, Message, MessageState
 
 
 class Passport(Struct, frozen=True, kw_only=True):
@@ -67,6 +67,7 @@ class ThreadPost(Struct, frozen=True, kw_only=True):
     message: Message
     card_receipt: str
     receipt: str = ""
+    uploaded: tuple[str, ...] = ()  # files of it that are there already
     ping: str = ""  # whom it calls: "here", "owner", or a name the desk knows
 
     def __repr__(self) -> str:
@@ -74,10 +75,35 @@ class ThreadPost(Struct, frozen=True, kw_only=True):
 
 
 class Mark(Struct, frozen=True, kw_only=True):
-    """What became of words that were written at the desk, shown on them."""
+    """What became of words that were written at the desk, shown on them: `due` should be there, `shown` is.
+
+    The words are those of `marks`.
+    """
 
     case: Case
     message: Message
+    due: tuple[str, ...]
+    shown: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"<Mark on {self.message.id}>"
+
+
+MARKS: dict[MessageState, tuple[str, ...]] = {
+    MessageState.DEFERRED: ("waits",),
+    MessageState.SENT: ("sent",),
+    MessageState.DELIVERED: ("sent",),
+    MessageState.READ: ("sent", "read"),
+    MessageState.FAILED: ("failed",),
+    MessageState.IN_DOUBT: ("failed",),
+}
+
+
+def marks(message: Message) -> tuple[str, ...]:
+    """What an agent sees on their own words: note, waits, sent, read, failed."""
+    if message.deleted_at:
+        return ()
+    return ("note",) if message.direction is Direction.NOTE else MARKS.get(message.state, ())
 
 
 class Left(Struct, frozen=True, kw_only=True):

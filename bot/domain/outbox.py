@@ -23,7 +23,7 @@ class Posting(StrEnum):
     THREAD = "thread"  # a message under its card
     STORY = "story"  # the transcript so far, once under each card
     MARK = "mark"  # what became of words that an agent wrote at the desk, shown on them
-    LEFT = "left"  # an earlier card of a case that goes on under another one
+    LEFT = "left"  # an earlier card of a case that goes on under another one (`about`)
     EDIT = "edit"  # the message was sent, and says something else now
     DELETE = "delete"  # the message was sent, and is taken back
 
@@ -53,6 +53,7 @@ class OutboxRow(Struct, frozen=True, kw_only=True):
     parts_sent: int = 0
     held: bool = False  # the customer wrote meanwhile: it waits for its author to look
     ping: str = ""  # whom a line under the card calls
+    about: str = ""  # the receipt of the card that was left
     resent: bool = False  # a bot's words that were in doubt were sent once more
     receipts: tuple[str, ...] = ()  # the platform's ids, one per part
     not_before: datetime
@@ -79,6 +80,8 @@ class Posted(Struct, frozen=True, kw_only=True):
     receipt: str
     handoff: datetime | None = None  # the handoff this card stands for
     told: str = ""  # the card under which the story was told
+    marks: tuple[str, ...] = ()  # on words that were written at the desk
+    files: tuple[str, ...] = ()  # of a line: those that were uploaded
     at: datetime
     version: int = 0
 

@@ -133,6 +133,7 @@ class Commit(Protocol):
 class Work(StrEnum):
     LANE = "lane"  # a customer's events
     SEND = "send"  # an order key of the outbox
+    DESK = "desk"  # what agents said and did under a card
     FETCH = "fetch"  # a message whose files are still at the platform
     POLL = "poll"  # an account whose events are fetched, in one process at a time
 
