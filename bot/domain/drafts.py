@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
+
+from msgspec.structs import replace
 
 from bot.domain.cases import Case
 from bot.domain.journal import Did, Entry
@@ -22,7 +25,7 @@ from bot.domain.messages import (
     topic,
 )
 from bot.domain.outbox import Destination, OutboxRow, Posting
-from bot.domain.ports import Insert, NewId, Write
+from bot.domain.ports import Insert, NewId, Update, Write
 from bot.domain.turns import Saying
 from bot.domain.understanding import Level
 
@@ -95,6 +98,8 @@ def taken_in(event: Event, case: Case, intent: str, author: Author) -> Insert:
             address=inbound.address,
             external_id=inbound.external_id,
             reply_to=inbound.refers_to,
+            quote=inbound.quote,
+            forwarded=inbound.forwarded,
             intent=intent,
             at=event.received_at,
         ),
@@ -142,8 +147,9 @@ def replied(
     new_id: NewId,
     *,
     reply_to: str = "",
+    **known: Any,
 ) -> list[Write]:
-    """A person's words to the customer."""
+    """A person's words to the customer; `known` are further fields of the message."""
     message = Message(
         id=new_id(),
         case=case.id,
@@ -157,11 +163,31 @@ def replied(
         address=case.address,
         reply_to=reply_to,
         at=now,
+        **known,
     )
     return _outgoing(case, message, now, new_id, by_agent=True)
 
 
+def spoken(case: Case, note: Message, now: datetime, new_id: NewId) -> list[Write]:
+    """A note that was meant for the customer goes to them after all; its place in the transcript stays."""
+    message = replace(
+        note,
+        direction=Direction.OUT,
+        role=Role.REPLY,
+        state=MessageState.QUEUED,
+        address=case.address,
+        offered=False,
+    )
+    return [Update(record=message), *_carried(case, message, now, new_id, by_agent=True)]
+
+
 def _outgoing(case: Case, message: Message, now: datetime, new_id: NewId, *, by_agent: bool) -> list[Write]:
+    new = Insert(record=message, scope=f"customer:{case.customer}")
+    return [new, *_carried(case, message, now, new_id, by_agent=by_agent)]
+
+
+def _carried(case: Case, message: Message, now: datetime, new_id: NewId, *, by_agent: bool) -> list[Write]:
+    """The row that brings a message to its address."""
     address = message.address
     order_key = f"{address.channel}:{address.account}:{address.chat}"
     row = OutboxRow(
@@ -176,19 +202,18 @@ def _outgoing(case: Case, message: Message, now: datetime, new_id: NewId, *, by_
         by_agent=by_agent,
         order_key=order_key,
         urgent=case.urgency.level.rank >= Level.HIGH.rank,
-        not_before=now,
+        not_before=message.undo_until or now,
         created_at=now,
     )
     facts: Attributes = {"role": message.role, "message": message.id}
     return [
-        Insert(record=message, scope=f"customer:{case.customer}"),
         Insert(record=row, scope=order_key),
         entry(Did.QUEUED, case, now, new_id, actor=message.author.id, attributes=facts),
     ]
 
 
-def noted(case: Case, author: Author, text: str, now: datetime, new_id: NewId) -> Insert:
-    """An internal line; nothing carries it to the customer."""
+def noted(case: Case, author: Author, text: str, now: datetime, new_id: NewId, **known: Any) -> Insert:
+    """An internal line; nothing carries it to the customer. `known` are further fields of the message."""
     return Insert(
         scope=f"customer:{case.customer}",
         record=Message(
@@ -200,12 +225,14 @@ def noted(case: Case, author: Author, text: str, now: datetime, new_id: NewId) -
             text=text,
             address=case.address,
             at=now,
+            **known,
         ),
     )
 
 
-def system_note(case: Case, text: str, now: datetime, new_id: NewId) -> Insert:
-    return noted(case, SYSTEM, text, now, new_id)
+def system_note(case: Case, text: str, now: datetime, new_id: NewId, ping: str = "") -> Insert:
+    """What the server says to the agents; `ping` calls somebody."""
+    return noted(case, SYSTEM, text, now, new_id, ping=ping)
 
 
 def posted(

@@ -88,6 +88,9 @@ class Inbound(Struct, frozen=True, kw_only=True):
     attachments: tuple[Attachment, ...] = ()
     press: Press | None = None
     refers_to: str = ""  # the platform's id of the message this is about (or ours, for the web chat)
+    if_known: bool = False  # worth keeping only where we have that message: else it was not said to us
+    quote: str = ""  # the words it answers, where the platform tells
+    forwarded: bool = False  # somebody else's words, passed on
     group: str = ""  # messages that the platform shows as one (an album) have this in common
     sent_at: datetime | None = None  # the platform's clock
     language: str = ""  # a hint of the platform, never a fact
@@ -208,10 +211,15 @@ class Message(Struct, frozen=True, kw_only=True):
     address: Address
     external_id: str = ""  # the platform's id, once known
     reply_to: str = ""  # external id of the message this one quotes
+    quote: str = ""  # what the customer's message answers, in its own words
+    forwarded: bool = False  # the customer passed on what somebody else wrote
     intent: str = ""  # what was understood (direction in)
     reaction: str = ""  # the customer's emoji on it, while they leave it there
     written: str = ""  # where an agent wrote it: the desk, and the desk's own name for it
     written_at: datetime | None = None  # by the desk's clock
+    undo_until: datetime | None = None  # an agent's words that can still be taken back unseen
+    held: bool = False  # the customer wrote before it went out: its author has to look
+    ping: str = ""  # a note that calls somebody: "here", "owner", or a group the desk knows
     offered: bool = False  # a note that was meant for the customer, by somebody who may not speak to them
     at: datetime
     edited_at: datetime | None = None

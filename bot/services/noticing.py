@@ -114,7 +114,8 @@ class Noticing:
         message = await about(self._store, event)
         if message is None:
             return []
-        return [Update(record=replace(message, text="", attachments=(), deleted_at=event.received_at))]
+        gone = replace(message, text="", quote="", attachments=(), deleted_at=event.received_at)
+        return [Update(record=gone)]
 
     async def _presence(self, event: Event) -> list[Write]:
         known = await identities(self._store, event.inbound.address)

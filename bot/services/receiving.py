@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from msgspec import Raw
+from msgspec.structs import replace
+
 from bot import metrics
 from bot.domain import drafts
 from bot.domain.customers import Customer, Identity, pseudonym
 from bot.domain.errors import StoreUnavailable
 from bot.domain.journal import Did
-from bot.domain.messages import Event, Inbound
+from bot.domain.messages import Event, EventKind, Inbound
 from bot.domain.ports import (
     Add,
     Applied,
@@ -20,6 +23,7 @@ from bot.domain.ports import (
     Duplicate,
     Insert,
     NewId,
+    Query,
     Store,
     Write,
 )
@@ -43,6 +47,8 @@ class Receiving:
         return [await self._one(event) for event in inbound]
 
     async def _one(self, inbound: Inbound) -> str:
+        if inbound.if_known and not await self._knows(inbound):
+            inbound = _unsaid(inbound)
         for _ in range(TRIES):
             identity = next(iter(await identities(self._store, inbound.address)), None)
             event, writes = self._writes(inbound, identity)
@@ -53,6 +59,11 @@ class Receiving:
             if isinstance(outcome, Duplicate) and outcome.kind is Event:
                 return await self._duplicate(inbound, outcome.id)
         raise StoreUnavailable("The event could not be stored just now; send it again.")
+
+    async def _knows(self, inbound: Inbound) -> bool:
+        address = inbound.address
+        equals = {"channel": address.channel, "account": address.account, "external_id": inbound.refers_to}
+        return bool(await self._store.find(Query(kind=Event, equals=equals, limit=1)))
 
     def _writes(self, inbound: Inbound, identity: Identity | None) -> tuple[Event, list[Write]]:
         now = self._clock()
@@ -85,3 +96,9 @@ class Receiving:
         metrics.DUPLICATES.labels(channel).inc()
         await self._store.apply(Changes(writes=(Add(counter=f"duplicate:{channel}"),)))
         return known
+
+
+def _unsaid(inbound: Inbound) -> Inbound:
+    """Counted and remembered, so that it comes once; what people say among themselves is not kept, nor who they are."""
+    nobody = replace(inbound.address, user=inbound.address.chat)
+    return Inbound(external_id=inbound.external_id, kind=EventKind.UNKNOWN, address=nobody, raw=Raw(b"{}"))

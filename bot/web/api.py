@@ -189,6 +189,8 @@ def message_as_json(message: Message) -> dict[str, Any]:
         "state": message.state,
         "reason": message.reason or None,
         "reaction": message.reaction or None,
+        "quote": message.quote or None,
+        "forwarded": message.forwarded,
         "at": message.at,
     }
 

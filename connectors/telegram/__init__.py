@@ -8,6 +8,8 @@ that was lost on its way leaves us in doubt.
 from __future__ import annotations
 
 import hmac
+from contextlib import suppress
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from msgspec import Struct
@@ -25,7 +27,7 @@ from bot.domain.outbox import Receipt
 from bot.domain.ports import Capabilities, Finding, Payload, Rate, Request
 from connectors.base import Deps, readable
 from connectors.telegram import rendering, updates
-from connectors.telegram.running import Running
+from connectors.telegram.running import UPDATES, Running
 from connectors.telegram.settings import TelegramLimits, TelegramSettings
 from connectors.telegram.text import TEXT_LIMIT
 
@@ -35,8 +37,7 @@ if TYPE_CHECKING:
 HEADER = "x-telegram-bot-api-secret-token"
 DOWNLOAD_LIMIT = 20 * 1024 * 1024
 GROUP_BURST = 5
-UNCHANGED = "message is not modified"
-GONE = "message to delete not found"
+RECENT = timedelta(hours=1)  # Telegram tries a refused update again within two minutes, and says so
 
 __all__ = ["Telegram", "TelegramLimits", "TelegramSettings"]
 
@@ -101,18 +102,20 @@ class Telegram:
         return (whole, one, Rate(key=group, per_second=max(limits.per_group - burst, 1) / 60, burst=burst))
 
     async def send(self, payload: Payload) -> Receipt:
-        """Text whose markup Telegram does not like is sent plain."""
-        from connectors.telegram.api import BadEntities
-
-        call = await self._with_file(payload)
-        try:
-            sent = await self._api().call(**call)
-        except BadEntities:
-            plain = {key: value for key, value in call.items() if not key.endswith("entities")}
-            if plain == call:
-                raise
-            sent = await self._api().call(**plain)
+        sent = await self._called(await self._with_file(payload))
         return Receipt(external_id=_external_id(sent, payload))
+
+    async def _called(self, call: Payload) -> Any:
+        """Text whose markup Telegram does not like goes plain, a picture it cannot show as a document."""
+        from connectors.telegram.api import BadEntities, BadPicture
+
+        try:
+            return await self._api().call(**call)
+        except (BadEntities, BadPicture) as error:
+            simpler = error.simpler(call)
+            if simpler == call:
+                raise
+            return await self._called(simpler)
 
     async def _with_file(self, payload: Payload) -> Payload:
         from connectors.telegram.api import upload
@@ -127,19 +130,19 @@ class Telegram:
 
     async def edit(self, receipts: tuple[str, ...], message: Message) -> None:
         for call in rendering.edits(receipts, message, html=self._settings.format == "html"):
-            await self._unless(UNCHANGED, call)
+            await self._done(call)
 
     async def delete(self, receipts: tuple[str, ...]) -> None:
         """Telegram lets a bot take back what is younger than two days."""
         for call in rendering.deletions(receipts):
-            await self._unless(GONE, call)
+            await self._done(call)
 
-    async def _unless(self, done_already: str, call: Payload) -> None:
-        try:
-            await self._api().call(**call)
-        except SendRejected as error:
-            if done_already not in error.reason.lower():
-                raise
+    async def _done(self, call: Payload) -> None:
+        """Doing it twice is doing it once."""
+        from connectors.telegram.api import AlreadyDone
+
+        with suppress(AlreadyDone):
+            await self._called(call)
 
     async def typing(self, chat: str) -> None:
         place, _, topic = chat.partition("/")
@@ -150,7 +153,7 @@ class Telegram:
     async def acknowledge(self, press: Inbound) -> None:
         """Or the button goes on spinning. A press that waited too long is past that."""
         query = press.external_id.removeprefix("callback/")
-        await self._unless("query is too old", {"method": "answerCallbackQuery", "callback_query_id": query})
+        await self._done({"method": "answerCallbackQuery", "callback_query_id": query})
 
     async def fetch(self, attachment: Attachment) -> bytes:
         """https://core.telegram.org/bots/api#getfile: the address holds the token and is kept nowhere."""
@@ -211,6 +214,7 @@ class Telegram:
                 info if isinstance(info, dict) else {},
                 self._running.webhook,
                 self._settings,
+                self._deps.clock(),
             ),
         ]
 
@@ -222,7 +226,9 @@ def _external_id(sent: Any, payload: Payload) -> str:
     return f"{place or payload['chat_id']}/{found.get('message_id', '')}"
 
 
-def _webhook(name: str, info: dict[str, Any], wanted: str, settings: TelegramSettings) -> Finding:
+def _webhook(
+    name: str, info: dict[str, Any], wanted: str, settings: TelegramSettings, now: datetime
+) -> Finding:
     """What getWebhookInfo says, against what we want."""
     url, waiting = str(info.get("url") or ""), info.get("pending_update_count") or 0
     if settings.mode == "polling":
@@ -238,9 +244,20 @@ def _webhook(name: str, info: dict[str, Any], wanted: str, settings: TelegramSet
     if url != wanted:
         detail = "another address is registered" if url else "none is registered"
         return Finding(name=name, status="warn", detail=detail, fix="Start the server: it registers it.")
-    trouble = info.get("last_error_message")
-    if trouble:
+    missing = set(UPDATES) - set(info.get("allowed_updates") or UPDATES)
+    if missing:
+        detail = f"registered without {', '.join(sorted(missing))}"
+        return Finding(name=name, status="warn", detail=detail, fix="Start the server: it registers them.")
+    if trouble := _trouble(info, now):
         fix = "See that this address is reached from outside, and that its certificate is valid."
-        detail = f"registered, {waiting} wait; the last delivery failed: {trouble}"
+        detail = f"registered, {waiting} wait; {trouble}"
         return Finding(name=name, status="warn", detail=detail, fix=fix)
     return Finding(name=name, status="ok", detail=f"registered, {waiting} wait")
+
+
+def _trouble(info: dict[str, Any], now: datetime) -> str:
+    """The last failure stays in what Telegram says for ever, however well all went since: only a recent one counts."""
+    words, failed = info.get("last_error_message"), updates.time_of(info.get("last_error_date"))
+    if not words or not failed:
+        return ""
+    return f"a delivery failed at {failed:%Y-%m-%d %H:%M} UTC: {words}" if now - failed < RECENT else ""

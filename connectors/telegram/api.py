@@ -51,6 +51,9 @@ NEVER_WRITTEN = (
 LONGEST_WAIT = timedelta(hours=1)  # then what waits is looked at again: by then it may be too old to be sent
 ANSWER_LIMIT = 25 * 1024 * 1024  # bytes of a file or an answer; the cloud's own limit for files is 20 MB
 
+ON_ITS_DISK = re.compile(
+    r"/|[A-Za-z]:[\\/]"
+)  # an absolute path, https://core.telegram.org/bots/api#using-a-local-bot-api-server
 UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
 
@@ -66,8 +69,27 @@ class Flooded(TelegramError):
         self.wait = wait
 
 
+class AlreadyDone(SendRejected):
+    """What was asked for is so already: nothing to be done, nothing to be told."""
+
+
 class BadEntities(SendRejected):
     """Telegram does not like how the text is marked up: send it plain."""
+
+    @staticmethod
+    def simpler(call: Mapping[str, Any]) -> dict[str, Any]:
+        return {key: value for key, value in call.items() if not key.endswith("entities")}
+
+
+class BadPicture(SendRejected):
+    """Too long, too narrow or not what its name says: as a document it arrives as it is."""
+
+    @staticmethod
+    def simpler(call: Mapping[str, Any]) -> dict[str, Any]:
+        if "photo" not in call:
+            return dict(call)
+        rest = {key: value for key, value in call.items() if key != "photo"}
+        return {**rest, "method": "sendDocument", "document": call["photo"]}
 
 
 class Transport(BaseRequest):
@@ -231,6 +253,10 @@ class Api(Bot):
 
     async def download(self, file_path: str) -> bytes:
         """Raises a `SendError`."""
+        if ON_ITS_DISK.match(file_path):
+            raise SendRejected(
+                "The Bot API server keeps files on its own disk, where we cannot read: start it without --local."
+            )
         if ".." in file_path.split("/"):
             raise SendRejected("Telegram names no place of a file.")
         try:
@@ -252,14 +278,30 @@ def upload(content: bytes, name: str) -> InputFile:
 # ── What a failure means ────────────────────────────────────────────────────────────────────────
 
 # 400s by a part of their description, https://github.com/tdlib/telegram-bot-api (Client.cpp); no code tells them apart.
-BROKEN_ENTITIES = ("can't parse entities", "entity_", "entities")
+DONE = ("message is not modified", "message to delete not found", "query is too old")
 LOST_CHATS = (
     "chat not found",
     "peer_id_invalid",
     "user not found",
+    "group is deactivated",
     "have no rights to send",
+    "not enough rights to send text",
     "chat_write_forbidden",
+    "chat_send_plain_forbidden",
+    "chat_restricted",
 )
+ENTITIES = ("entities", "entity")
+PICTURES = ("photo_", "image_process_failed", "wrong type of the web page content")
+PLAINLY: Mapping[str, str] = {
+    "message can't be deleted": "Telegram lets a bot take back only what is younger than 48 hours.",
+    "message to edit not found": "The message is not in the chat any more: somebody deleted it there.",
+    "message can't be edited": "Telegram does not let us change this message any more; write another one.",
+    "topic_closed": "The topic is closed: open it again in Telegram, then send this again.",
+    "topic_deleted": "The topic is gone from the group, so nothing can be written there any more.",
+    "message thread not found": "The topic is gone from the group, so nothing can be written there any more.",
+    "message to be replied not found": "The message this answers is not in the chat any more.",
+    "it is too large": "It is larger than 50 MB; Telegram takes no more from a bot.",
+}
 
 
 def meaning(error: TelegramError) -> SendError:
@@ -276,10 +318,20 @@ def _flooded(error: Any) -> SendError:
 
 def _bad(error: Any) -> SendError:
     words = str(error.message)
-    if any(part in words.lower() for part in LOST_CHATS):
-        return RecipientUnreachable(f"Telegram does not know this chat any more: {words}")
-    kind = BadEntities if any(part in words.lower() for part in BROKEN_ENTITIES) else SendRejected
-    return kind(f"Telegram refuses it: {words}")
+    said = words.lower()
+    for kind, parts in REFUSALS:
+        if any(part in said for part in parts):
+            return kind(f"Telegram refuses it: {words}")
+    plainly = (sentence for part, sentence in PLAINLY.items() if part in said)
+    return SendRejected(next(plainly, f"Telegram refuses it: {words}"))
+
+
+REFUSALS: tuple[tuple[type[SendRejected], tuple[str, ...]], ...] = (
+    (AlreadyDone, DONE),
+    (RecipientUnreachable, LOST_CHATS),
+    (BadEntities, ENTITIES),
+    (BadPicture, PICTURES),
+)
 
 
 MEANINGS: tuple[tuple[type[TelegramError], Callable[[Any], SendError]], ...] = (

@@ -12,7 +12,8 @@ from connectors.telegram.text import CAPTION_LIMIT, Piece, split, units, whole
 
 CALLBACK_LIMIT = 64  # bytes of callback_data
 LABEL_LIMIT = 64  # characters; longer ones are cut off by the apps anyway
-BUTTONS = 10
+BUTTONS = 100  # of one message; beyond that Telegram refuses all of it
+ONE_A_ROW = 10  # more stand in pairs, or nobody sees the last
 PHOTO_LIMIT = 10 * 1024 * 1024
 UPLOAD_LIMIT = 50 * 1024 * 1024
 PHOTOS = {"image/jpeg", "image/png", "image/webp"}
@@ -22,7 +23,8 @@ OURS = re.compile(r"(?P<chat>-?\d+)/(?P<message>\d+)")
 def render(message: Message, *, html: bool) -> tuple[Payload, ...]:
     """Text first, then files; a short text is the caption of the first. Raises `SendRejected`."""
     piece, buttons = whole(message.text, html=html), message.buttons
-    unfit = [button for button in buttons if not _fits(message.question, button)]
+    fit = [button for button in buttons if _fits(message.question, button)][:BUTTONS]
+    unfit = [button for button in buttons if button not in fit]
     if unfit:  # answering in words works as well
         labels = "\n".join(f"• {button.label}" for button in unfit)
         piece = Piece(text=f"{piece.text}\n\n{labels}", entities=piece.entities)
@@ -34,7 +36,7 @@ def render(message: Message, *, html: bool) -> tuple[Payload, ...]:
     if not payloads:
         raise SendRejected("The message is empty.")
     payloads[0] |= _quoting(message)
-    payloads[-1] |= _keyboard(message.question, [one for one in buttons if one not in unfit][:BUTTONS])
+    payloads[-1] |= _keyboard(message.question, fit)
     where = _where(message.address.chat)
     return tuple({**payload, **where} for payload in payloads)
 
@@ -79,12 +81,15 @@ def _quoting(message: Message) -> Payload:
 def _keyboard(question: str, buttons: list[Button]) -> Payload:
     if not buttons:
         return {}
-    rows = [[{"text": _label(one), "callback_data": _data(question, one)}] for one in buttons]
+    shown = [{"text": _label(one), "callback_data": _data(question, one)} for one in buttons]
+    width = 1 if len(shown) <= ONE_A_ROW else 2
+    rows = [shown[at : at + width] for at in range(0, len(shown), width)]
     return {"reply_markup": {"inline_keyboard": rows}}
 
 
 def _label(button: Button) -> str:
-    return button.label if len(button.label) <= LABEL_LIMIT else f"{button.label[: LABEL_LIMIT - 1]}…"
+    label = button.label.strip() or button.choice
+    return label if len(label) <= LABEL_LIMIT else f"{label[: LABEL_LIMIT - 1]}…"
 
 
 def _data(question: str, button: Button) -> str:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
 from bot.domain.errors import Misconfigured, SendDeferred, SendError, StoreUnavailable
-from connectors.telegram.api import Api
 from connectors.telegram.settings import TelegramSettings
+
+if TYPE_CHECKING:
+    from connectors.telegram.api import Api
 
 log = structlog.get_logger()
 

@@ -28,6 +28,7 @@ LANGUAGE = re.compile(r"([A-Za-z]{2,3})([_-].*)?")
 CALLBACK = re.compile(r"(?P<question>[^:]*):(?P<choice>.+)", re.DOTALL)
 IDS = (int, str)
 MOST = 1 << 53  # what JSON carries faithfully everywhere
+QUOTED = 300  # characters of what a message answers: enough to know which one it is
 
 # Attachments by the key they come under, https://core.telegram.org/bots/api#message. An animation comes as a document
 # too, a venue as a location.
@@ -46,6 +47,7 @@ SERVICE = re.compile(
     r"new_chat_.*|left_chat_.*|delete_chat_photo|.*_chat_created|message_auto_delete_.*|migrate_from_chat_id|pinned_message"
     r"|chat_.*|forum_topic_.*|general_forum_.*|video_chat_.*|giveaway_c.*|boost_added|users_shared|write_access_allowed"
     r"|connected_website|proximity_alert_triggered|successful_payment|refunded_payment|passport_data"
+    r"|left_chat_participant|voice_chat_.*|user_shared|checklist_tasks_.*|.*_price_changed|suggested_post_.*"
 )
 # Keys of a message that are no content.
 FRAME = frozenset(
@@ -103,15 +105,18 @@ def _message(body: Fields, me: Me, event: str) -> Inbound | None:
         text=(start["payload"] or text) if start else text,
         attachments=() if start else _attachments(body),
         refers_to=_message_id(_dict(body, "reply_to_message"), _dict(body, "chat")),
+        quote=_quote(body, me),
+        forwarded=bool(_dict(body, "forward_origin") or body.get("forward_date")),
         group=_id(body, "media_group_id"),
-        sent_at=_time(body.get("date")),
+        sent_at=time_of(body.get("date")),
         language=_language(_dict(body, "from")),
     )
 
 
 def _edited(body: Fields, me: Me, event: str) -> Inbound | None:
+    """In a group an edit may take our name away: it counts all the same where the message was said to us."""
     address, id = _address(body, me), _message_id(body)
-    if address is None or not id or not _addressed(body, me):
+    if address is None or not id or _by_a_bot(body):
         return None
     return Inbound(
         external_id=event,
@@ -120,7 +125,8 @@ def _edited(body: Fields, me: Me, event: str) -> Inbound | None:
         text=_text(body, me),
         attachments=_attachments(body),
         refers_to=id,
-        sent_at=_time(body.get("edit_date")),
+        if_known=not _addressed(body, me),
+        sent_at=time_of(body.get("edit_date")),
     )
 
 
@@ -142,11 +148,23 @@ def _text(body: Fields, me: Me) -> str:
     return text
 
 
+def _quote(body: Fields, me: Me) -> str:
+    """The words a message answers. In a group those of others are theirs, unless the customer picked them out."""
+    picked, answered = _dict(body, "quote"), _dict(body, "reply_to_message")
+    ours = _dict(answered, "from").get("id") == me.id or _dict(body, "chat").get("type") == "private"
+    words = _str(picked, "text") or (_str(answered, "text") or _str(answered, "caption") if ours else "")
+    words = words.replace("\0", "")
+    return words if len(words) <= QUOTED else f"{words[: QUOTED - 1]}…"
+
+
+def _by_a_bot(body: Fields) -> bool:
+    """An administrator who stays anonymous, or who speaks as a channel, comes as a bot with a `sender_chat`."""
+    return _dict(body, "from").get("is_bot") is True and not _dict(body, "sender_chat")
+
+
 def _addressed(body: Fields, me: Me) -> bool:
-    """In a group only what is said to us is for us; other bots never are. An administrator who stays anonymous, or
-    who speaks as a channel, comes as a bot with a `sender_chat`.
-    """
-    if _dict(body, "from").get("is_bot") is True and not _dict(body, "sender_chat"):
+    """In a group only what is said to us is for us; other bots never are."""
+    if _by_a_bot(body):
         return False
     if _dict(body, "chat").get("type") == "private":
         return True
@@ -218,7 +236,7 @@ def _reacted(body: Fields, me: Me, event: str) -> Inbound | None:
         address=address,
         text="".join(_str(one, "emoji") or NO_EMOJI for one in reactions),
         refers_to=_message_id(body),
-        sent_at=_time(body.get("date")),
+        sent_at=time_of(body.get("date")),
     )
 
 
@@ -232,7 +250,7 @@ def _member(body: Fields, me: Me, event: str) -> Inbound | None:
     address = _address(body, me)
     if address is None or kind is None or address.public:
         return None
-    return Inbound(external_id=event, kind=kind, address=address, sent_at=_time(body.get("date")))
+    return Inbound(external_id=event, kind=kind, address=address, sent_at=time_of(body.get("date")))
 
 
 READERS: Mapping[str, Callable[[Fields, Me, str], Inbound | None]] = {
@@ -409,8 +427,8 @@ def _count(body: Fields, key: str) -> int:
     return value if isinstance(value, int) and 0 <= value <= MOST else 0
 
 
-def _time(value: Any) -> datetime | None:
-    """Seconds since 1970."""
+def time_of(value: Any) -> datetime | None:
+    """Seconds since 1970; None for what is no time."""
     if not isinstance(value, int) or isinstance(value, bool) or not 0 < value < 1 << 35:
         return None
     return datetime.fromtimestamp(value, UTC)

@@ -327,6 +327,32 @@ async def test_an_edit_keeps_the_files_that_are_here_and_fetches_the_new_one(
     assert (await here.transcript())[0].text == "Look!"
 
 
+async def test_what_a_message_answers_and_whose_words_it_passes_on_is_shown(here: World) -> None:
+    await here.hear(inbound("A person please", "e1", quote="Seven euros", forwarded=True))
+    line = (await here.transcript())[0]
+    assert (line.quote, line.forwarded) == ("Seven euros", True)
+
+
+async def test_among_others_an_edit_counts_where_the_message_was_said_to_us(here: World) -> None:
+    public = replace(HERE, public=True)
+    await here.hear(inbound("When are you open?", "e1", address=public))
+    changed = inbound("Never mind", "e2", kind=EventKind.EDIT, refers_to="e1", if_known=True, address=public)
+    await here.hear(changed)
+    line = (await here.transcript())[0]
+    assert (line.text, bool(line.edited_at)) == ("Never mind", True)
+
+
+async def test_what_others_edit_among_themselves_is_not_kept(here: World) -> None:
+    public = replace(HERE, user="u9", chat="group", public=True)
+    await here.hear(
+        inbound("See you on Friday", "e2", kind=EventKind.EDIT, refers_to="e1", if_known=True, address=public)
+    )
+    (event,) = await here.events("done")
+    assert (event.inbound.kind, event.inbound.text, event.inbound.refers_to) == (EventKind.UNKNOWN, "", "")
+    (identity,) = await here.store.find(Query(kind=Identity))
+    assert identity.user == "group"
+
+
 def album(*texts: str) -> list[Inbound]:
     return [
         inbound(

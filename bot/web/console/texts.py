@@ -166,6 +166,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "case.whole_text": ("Den ganzen Text zeigen ({n} Zeichen)", "Show the whole text ({n} characters)"),
     "case.no_file": ("Datei nicht verfügbar", "File not available"),
     "case.open_image": ("Bild {name} öffnen", "Open image {name}"),
+    "case.forwarded": ("Weitergeleitet", "Forwarded"),
+    "case.quotes": ("Antwort auf", "In reply to"),
     "case.reaction": ("Reaktion des Kunden", "The customer's reaction"),
     "case.edited": ("geändert", "edited"),
     "case.deleted": ("Vom Kunden gelöscht", "Deleted by the customer"),
