@@ -163,14 +163,30 @@ class Models:
 
     def load(self, id: str) -> Model:
         """Raises `Unknown`, or `BadData` when the file is cut short, altered or of another version."""
-        path = self._path(id)
-        with _open(path, id) as members:
-            arrays: Arrays = {key: members[key] for key in members.files}
-            facts = _decode(arrays.pop("facts"))
-            created_at = _time(arrays.pop("created_at"))
-            if name(facts, arrays) != id:
-                raise ValueError("its content is not what its name says")
-        return Model(id=id, created_at=created_at, facts=facts, arrays=arrays)
+        return _read(self._path(id), id)
+
+    def has(self, id: str) -> bool:
+        return self._path(id).exists()
+
+    def read(self, id: str) -> bytes:
+        return self._path(id).read_bytes()
+
+    def write(self, id: str, content: bytes) -> None:
+        """A file that was made elsewhere. Raises `BadData` when it is not what its name says."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        path, draft = self._path(id), self._folder / f".{id}.{os.getpid()}.{os.urandom(4).hex()}.draft"
+        try:
+            draft.write_bytes(content)
+            _read(draft, id)
+            draft.replace(path)
+        finally:
+            draft.unlink(missing_ok=True)
+        _sync(self._folder)
+
+    def describe(self, id: str) -> dict[str, Any]:
+        """Its summary as plain values."""
+        found: dict[str, Any] = msgspec.to_builtins(self._summary(self._path(id)))
+        return found
 
     def summaries(self) -> list[Summary]:
         """Newest first, damaged ones last."""
@@ -211,6 +227,16 @@ class Models:
             examples=facts.examples,
             scores=facts.scores,
         )
+
+
+def _read(path: Path, id: str) -> Model:
+    with _open(path, id) as members:
+        arrays: Arrays = {key: members[key] for key in members.files}
+        facts = _decode(arrays.pop("facts"))
+        created_at = _time(arrays.pop("created_at"))
+        if name(facts, arrays) != id:
+            raise ValueError("its content is not what its name says")
+    return Model(id=id, created_at=created_at, facts=facts, arrays=arrays)
 
 
 _DAMAGE = (ValueError, KeyError, EOFError, OSError, zipfile.BadZipFile, msgspec.MsgspecError)

@@ -16,9 +16,11 @@ import msgspec
 from msgspec.structs import replace
 
 from bot import config
-from bot.bootstrap.parts import Parts, assembled, now, open_store, store_path
+from bot.bootstrap.engines import now, opened_files, opened_store, store_path
+from bot.bootstrap.models import Shelf
+from bot.bootstrap.parts import Parts, assembled
 from bot.bootstrap.serving import have_a_model
-from bot.config import Account, ConfigError, Settings
+from bot.config import Account, ConfigError, Settings, Url
 from bot.domain.errors import SwitchboardError, TooLate, Unknown
 from bot.domain.ids import new_id
 from bot.domain.messages import Address, Direction, Event, EventKind, EventState, Inbound, Message
@@ -35,13 +37,11 @@ from bot.domain.ports import (
     Session,
     User,
 )
-from bot.services.tuning import Tuning
 from bot.web.console.passwords import hash_password
 from nlu.answers import check as check_answers
 from nlu.embedded import Embedded
 from nlu.evaluation import evaluate as evaluate_model
 from nlu.evaluation import render
-from nlu.models import Models
 from nlu.reading import read
 from nlu.training import TrainedModel
 from nlu.training import train as train_model
@@ -58,9 +58,13 @@ async def train(settings: Settings, data: Sequence[str] | None, engine: str | No
     """Train a candidate. Raises `BadData`."""
     if (engine or settings.nlu.engine) != "embedded":
         raise ConfigError("--engine rasa is not available yet; train with --engine embedded.")
-    live, previous = await _live_and_previous(settings)
     paths = [Path(path) for path in data or settings.nlu.data]
-    return await train_model(paths, Path(settings.nlu.models), protect=[*filter(None, [live]), *previous])
+    async with _shelf(settings) as shelf:
+        live, previous = await shelf.tuning.live()
+        protect = [*filter(None, [live]), *previous]
+        trained = await train_model(paths, Path(settings.nlu.models), protect=protect)
+        await shelf.share(trained.id)
+    return trained
 
 
 async def evaluate(settings: Settings, data: str, model: str | None) -> tuple[dict[str, Any], str]:
@@ -68,59 +72,46 @@ async def evaluate(settings: Settings, data: str, model: str | None) -> tuple[di
 
     Raises `BadData`, `Unknown`.
     """
-    models = Models(Path(settings.nlu.models))
-    engine = Embedded(models.load(model or await _live(settings) or _newest(models)))
+    async with _shelf(settings) as shelf:
+        engine = Embedded(await shelf.get(model or (await shelf.tuning.live())[0] or await _newest(shelf)))
     report = await evaluate_model(engine, read([Path(data)]))
     return msgspec.to_builtins(report), render(report, [data])
 
 
 async def models(settings: Settings) -> list[dict[str, Any]]:
-    live, previous = await _live_and_previous(settings)
+    async with _shelf(settings) as shelf:
+        live, previous = await shelf.tuning.live()
+        summaries = await shelf.summaries()
     return [
         {
             **msgspec.to_builtins(summary),
             "live": summary.id == live,
             "previous": bool(previous) and summary.id == previous[0],
         }
-        for summary in Models(Path(settings.nlu.models)).summaries()
+        for summary in summaries
     ]
 
 
 async def promote(settings: Settings, model: str) -> None:
     """Raises `Unknown`, `BadData`."""
-    async with _tuning(settings) as tuning:
-        await tuning.promote(model)
+    async with _shelf(settings) as shelf:
+        await shelf.tuning.promote(model)
 
 
 async def rollback(settings: Settings) -> str:
     """Raises `Unknown`."""
-    async with _tuning(settings) as tuning:
-        return await tuning.rollback()
+    async with _shelf(settings) as shelf:
+        return await shelf.tuning.rollback()
 
 
 @asynccontextmanager
-async def _tuning(settings: Settings) -> AsyncIterator[Tuning]:
-    files = Models(Path(settings.nlu.models))
-    store = open_store(settings)
-    try:
-        yield Tuning(store, lambda wanted: Embedded(files.load(wanted)), now)
-    finally:
-        await store.close()
+async def _shelf(settings: Settings) -> AsyncIterator[Shelf]:
+    async with opened_store(settings) as store, opened_files(settings) as files:
+        yield Shelf(settings, store, files)
 
 
-async def _live_and_previous(settings: Settings) -> tuple[str, list[str]]:
-    if not store_path(settings).exists():
-        return "", []
-    async with _tuning(settings) as tuning:
-        return await tuning.live()
-
-
-async def _live(settings: Settings) -> str:
-    return (await _live_and_previous(settings))[0]
-
-
-def _newest(models: Models) -> str:
-    newest = models.latest()
+async def _newest(shelf: Shelf) -> str:
+    newest = await shelf.latest()
     if not newest:
         raise Unknown("There is no model yet; run `switchboard train`.")
     return newest
@@ -132,21 +123,15 @@ def _newest(models: Models) -> str:
 async def add_user(settings: Settings, name: str, role: str, password: str) -> None:
     """Raises `TooLate` when the name is taken, `MalformedPayload` when the password is too short."""
     hashed = await asyncio.to_thread(hash_password, password)
-    store = open_store(settings)
-    try:
+    async with opened_store(settings) as store:
         user = User(id=name, role=role, password=hashed, created_at=now())
         if not isinstance(await store.apply(Changes(writes=(Insert(record=user),))), Applied):
             raise TooLate(f"There is a user {name} already; remove it first or choose another name.")
-    finally:
-        await store.close()
 
 
 async def list_users(settings: Settings) -> list[User]:
-    store = open_store(settings)
-    try:
+    async with opened_store(settings) as store:
         return sorted(await store.find(Query(kind=User, limit=1000)), key=lambda user: user.id)
-    finally:
-        await store.close()
 
 
 async def remove_user(settings: Settings, name: str) -> int:
@@ -242,12 +227,19 @@ def _shown(message: Message) -> str:
 @asynccontextmanager
 async def chat(settings: Settings, customer: str) -> AsyncIterator[Conversation]:
     """A terminal conversation; the brand's own store is not touched, its live model is used."""
-    live = await _live(settings)
+    async with _shelf(settings) as shelf:
+        live = (await shelf.tuning.live())[0]
+        if live:
+            await shelf.share(live)  # fetched, where this machine does not have it
     with tempfile.TemporaryDirectory(prefix="switchboard-chat-") as folder:
         # A channel of its own, so that no platform is talked to.
         terminal = {"webchat": (Account({"account": "terminal"}, settings.file, "channels.webchat"),)}
         apart = replace(
-            settings, store=f"sqlite:///{folder}/chat.db", files=f"{folder}/files", channels=terminal
+            settings,
+            store=Url(f"sqlite:///{folder}/chat.db"),
+            files=Url(f"{folder}/files"),
+            queue=Url("memory://"),
+            channels=terminal,
         )
         async with assembled(apart) as parts:
             if live:
@@ -301,11 +293,11 @@ async def _store(parts: Parts) -> Finding:
 
 async def _model(parts: Parts) -> list[Finding]:
     live, _ = await parts.tuning.live()
-    chosen = live or parts.models.latest()
+    chosen = live or await parts.models.latest()
     if not chosen:
         detail = "none yet; the server trains one when it starts"
         return [Finding(name="model", status="warn", detail=detail, fix="switchboard train")]
-    engine = Embedded(parts.models.load(chosen))
+    engine = await parts.models.load(chosen)
     problems = check_answers(parts.live.book(), engine.intents, parts.settings.lookups)
     problems += config.unknown_intents(parts.settings, engine.intents)
     found = [

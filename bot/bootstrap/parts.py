@@ -7,7 +7,6 @@ import secrets
 import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 
 import aiohttp
@@ -16,6 +15,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from bot.bootstrap.content import Current, Live, read_content
+from bot.bootstrap.engines import Engines, now, opened, store_path
+from bot.bootstrap.models import Shelf
 from bot.config import ConfigError, Settings, convert
 from bot.domain.customers import Customer
 from bot.domain.errors import StoreUnavailable
@@ -35,7 +36,6 @@ from bot.domain.ports import (
     Store,
 )
 from bot.lookups import HttpLookups, LookupConfig
-from bot.queues.memory import MemoryBroadcast, MemoryQueue
 from bot.services.answering import Answering
 from bot.services.fetching import Fetching
 from bot.services.ledger import CASES, Ledger
@@ -43,16 +43,12 @@ from bot.services.receiving import Receiving
 from bot.services.reporting import Reporting
 from bot.services.sending import Sending
 from bot.services.tuning import Tuning
-from bot.stores.files import LocalFiles
-from bot.stores.sqlite import SqliteStore
 from bot.web.context import Web
 from bot.worker import Poll, Worker
 from connectors import CONNECTORS
 from connectors.base import Deps
 from handoff.desks.console import ConsoleDesk
 from handoff.takeover import Takeover
-from nlu.embedded import Embedded
-from nlu.models import Models
 
 SECRET_BYTES = 32
 Connectors = dict[tuple[str, str], Connector]
@@ -67,7 +63,7 @@ class Parts(Struct, frozen=True, kw_only=True):
     queue: Queue
     broadcast: Broadcast
     files: Files
-    models: Models
+    models: Shelf
     tuning: Tuning
     connectors: Mapping[tuple[str, str], Connector]
     receiving: Receiving
@@ -77,48 +73,37 @@ class Parts(Struct, frozen=True, kw_only=True):
     secret: bytes
 
 
-def now() -> datetime:
-    return datetime.now(UTC)
-
-
 @asynccontextmanager
 async def assembled(settings: Settings) -> AsyncIterator[Parts]:
     """All parts, open; closed again in the reverse order. Raises `ConfigError`, `BadData`, `StoreUnavailable`."""
     live = Live(read_content(settings))
-    store = open_store(settings)
-    queue, broadcast = MemoryQueue(), MemoryBroadcast()
-    try:
-        secret = secret_key(settings, is_new=not await store.find(Query(kind=Customer, limit=1)))
+    async with opened(settings) as engines:
+        secret = secret_key(settings, is_new=not await engines.store.find(Query(kind=Customer, limit=1)))
         # How much happens at once is bounded by whoever asks (lanes, sends), so a slow platform holds up nobody.
         async with aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0), cookie_jar=aiohttp.DummyCookieJar()
         ) as session:
-            yield _parts(settings, live, secret, store, queue, broadcast, session)
-    finally:
-        await queue.close()
-        await store.close()
+            yield _parts(settings, live, secret, engines, session)
 
 
 def _parts(
     settings: Settings,
     live: Live,
     secret: bytes,
-    store: Store,
-    queue: Queue,
-    broadcast: Broadcast,
+    engines: Engines,
     session: aiohttp.ClientSession,
 ) -> Parts:
+    store, files, queue, broadcast = engines.store, engines.files, engines.queue, engines.broadcast
     commit = Ledger(store, queue, broadcast, now)
     receiving = Receiving(store, commit, now, new_id, secret)
-    files = LocalFiles(Path(settings.files))
     hosted = _deps(secret, commit, store, broadcast)
     deps = replace(
         hosted, http=session, files=files, receive=receiving.receive, public_url=settings.server.public_url
     )
     connectors = _connectors(settings, deps)
     reporting = Reporting(store, now, settings.channels)
-    models = Models(Path(settings.nlu.models))
-    tuning = Tuning(store, lambda wanted: Embedded(models.load(wanted)), now)
+    models = Shelf(settings, store, files)
+    tuning = models.tuning
 
     def can(address: Address) -> Capabilities:
         connector = connectors.get((address.channel, address.account))
@@ -204,15 +189,6 @@ def web_context(parts: Parts) -> Web:
 
 
 # ── Choosing ────────────────────────────────────────────────────────────────────────────────────
-
-
-def store_path(settings: Settings) -> Path:
-    return Path(settings.store.removeprefix("sqlite:///"))
-
-
-def open_store(settings: Settings) -> SqliteStore:
-    """Raises `BadData`, `StoreUnavailable`."""
-    return SqliteStore(store_path(settings))
 
 
 def secret_key(settings: Settings, *, is_new: bool) -> bytes:

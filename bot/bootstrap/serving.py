@@ -19,7 +19,8 @@ from msgspec.structs import replace
 
 from bot import config, logs
 from bot.bootstrap.content import Content, read_content
-from bot.bootstrap.parts import Parts, assembled, now, store_path, web_context
+from bot.bootstrap.engines import now, store_path
+from bot.bootstrap.parts import Parts, assembled, web_context
 from bot.config import ConfigError, Settings
 from bot.domain.errors import SwitchboardError
 from bot.domain.ports import Add, Applied, Changes, Insert, Query, Runs, User
@@ -90,7 +91,7 @@ async def have_a_model(parts: Parts) -> None:
     """Train the starter model if there is none; after that the live model is whatever was promoted."""
     live, _ = await parts.tuning.live()
     if not live:
-        await parts.tuning.promote(parts.models.latest() or await _train(parts))
+        await parts.tuning.promote(await parts.models.latest() or await _train(parts))
     await parts.tuning.follow()
     if not await _usable(parts):
         raise ConfigError(

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct
 from msgspec.structs import replace
 
+from bot.config import urls
 from bot.config.reading import ConfigError, expand, read
 from bot.config.sections import (
     BrandSection,
@@ -27,6 +28,7 @@ from bot.config.sections import (
     Route,
     Server,
 )
+from bot.config.urls import Url
 from bot.domain import strict
 from bot.domain.brand import Brand
 from bot.domain.hours import parse_hours
@@ -41,6 +43,7 @@ __all__ = [
     "Environment",
     "File",
     "Settings",
+    "Url",
     "convert",
     "load",
     "require_shared",
@@ -81,9 +84,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     file: str  # the path it was read from
     brand: Brand
     server: Server
-    store: str
-    files: str
-    queue: str
+    store: Url
+    files: Url
+    queue: Url
     nlu: Nlu
     lookups: dict[str, Lookup]
     channels: dict[str, tuple[Account, ...]]
@@ -97,6 +100,11 @@ class Settings(Struct, frozen=True, kw_only=True):
 
     def __repr__(self) -> str:
         return f"<Settings of {self.brand.name} from {self.file}>"
+
+    @property
+    def shared(self) -> bool:
+        """Whether several processes, on several machines, may work with what it names."""
+        return self.store.startswith("mongodb")
 
     def listening(self, host: str | None, port: int | None) -> Settings:
         """The same with what the command line says; None leaves the file's value."""
@@ -116,7 +124,9 @@ def load(path: Path | str, environ: Mapping[str, str]) -> Settings:
     """Read and check a config file. Raises `ConfigError`; touches nothing but that file."""
     file = str(path)
     try:
-        raw = expand(read(Path(path)), environ, "")
+        written = read(Path(path))
+        urls.refuse_written_passwords(written)
+        raw = expand(written, environ, "")
         _refuse_planned(raw)
         return _settings(strict.convert(raw, File), file, environ)
     except BadShape as exc:
@@ -140,7 +150,7 @@ def require_shared(settings: Settings, role: str) -> None:
         if url.startswith(("sqlite:", "memory:")):
             raise ConfigError(
                 f'{settings.file}: {key}: "{url.partition(":")[0]}:" belongs to one process, so a separate '
-                f'"{role}" would see nothing; use --role all.'
+                f'"{role}" would see nothing; use --role all, or MongoDB and Redis: docs/scaling.md.'
             )
 
 
@@ -161,9 +171,6 @@ def unknown_intents(settings: Settings, intents: Collection[str]) -> list[str]:
 
 # What the interface promises and this version does not do yet: key, how its value starts, what to do instead.
 PLANNED = (
-    ("store", "mongodb", "use sqlite:///var/switchboard.db."),
-    ("files", "mongodb", "use a folder such as var/files."),
-    ("queue", "redis", "use memory://."),
     ("nlu.engine", "rasa", "use embedded."),
     ("nlu.thresholds.wrong_answers", "", "remove it and set nlu.thresholds.answer."),
     ("desks.slack", "", "remove it; cases wait at the built-in desk, /console."),
@@ -196,9 +203,9 @@ def _settings(read: File, file: str, environ: Mapping[str, str]) -> Settings:
         file=file,
         brand=brand,
         server=read.server,
-        store=read.store,
-        files=read.files,
-        queue=read.queue,
+        store=Url(read.store),
+        files=Url(read.files),
+        queue=Url(read.queue),
         nlu=read.nlu,
         lookups=read.lookups,
         channels={name: _accounts(name, accounts, file) for name, accounts in read.channels.items()},
@@ -235,12 +242,7 @@ def _brand(read: BrandSection) -> Brand:
 
 
 def _check_urls(read: File) -> None:
-    if not re.fullmatch(r"sqlite:///[^?#]+", read.store):
-        raise BadShape("store", "is no database we know; write sqlite:///path/to/file.db.")
-    if read.queue != "memory://":
-        raise BadShape("queue", "is no queue we know; write memory://.")
-    if "://" in read.files:
-        raise BadShape("files", "is no folder; write a path such as var/files.")
+    urls.check(read.store, read.queue, read.files)
     if read.server.public_url:
         _web_address("server.public_url", read.server.public_url)
     for name, lookup in read.lookups.items():

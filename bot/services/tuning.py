@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import structlog
 
-from bot.domain.errors import EngineUnavailable, SwitchboardError, TooLate, Unknown
+from bot.domain.errors import EngineUnavailable, StoreUnavailable, SwitchboardError, TooLate, Unknown
 from bot.domain.journal import Did, Entry
 from bot.domain.ports import Applied, Changes, Clock, Insert, Setting, Store, Understander, Update
 from bot.domain.understanding import Context, Understanding
@@ -17,7 +16,7 @@ log = structlog.get_logger()
 MODEL = "model"
 REMEMBERED = 10  # models one can go back to
 
-Load = Callable[[str], Understander]  # raises BadData or Unknown
+Load = Callable[[str], Awaitable[Understander]]  # raises BadData, Unknown or StoreUnavailable
 
 
 class Tuning:
@@ -55,13 +54,18 @@ class Tuning:
         return (setting.value["live"], setting.value["previous"]) if setting else ("", [])
 
     async def follow(self) -> None:
-        """Load the live model if it is not the one in hand; a damaged one leaves the old in place."""
+        """Load the live model if it is not the one in hand; a damaged one leaves the old in place.
+
+        Raises `StoreUnavailable`.
+        """
         wanted, _ = await self.live()
         in_hand = self._engine.model if self._engine else ""
         if not wanted or wanted in {in_hand, self._refused}:
             return
         try:
-            self._engine = await asyncio.to_thread(self._load, wanted)
+            self._engine = await self._load(wanted)
+        except StoreUnavailable:
+            raise  # it may be read a moment later
         except SwitchboardError as error:
             self._refused = wanted
             log.error("model.refused", model=wanted, why=str(error))  # noqa: TRY400  the sentence says it all
@@ -71,7 +75,7 @@ class Tuning:
 
     async def promote(self, id: str) -> None:
         """Make a model live in every process. Raises `Unknown`, `BadData`, `TooLate`."""
-        await asyncio.to_thread(self._load, id)  # what cannot be loaded must not go live
+        await self._load(id)  # what cannot be loaded must not go live
         now_live, previous = await self.live()
         if id != now_live:
             await self._set(id, [now_live, *previous] if now_live else previous)
@@ -81,7 +85,7 @@ class Tuning:
         _, previous = await self.live()
         if not previous:
             raise Unknown("There is no earlier model to go back to.")
-        await asyncio.to_thread(self._load, previous[0])
+        await self._load(previous[0])
         await self._set(previous[0], previous[1:])
         return previous[0]
 

@@ -24,7 +24,7 @@ async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
     await made.close()
 
 
-def load(id: str) -> Understander:
+async def load(id: str) -> Understander:
     if id == "damaged":
         raise BadData("var/models/damaged.npz is cut short; train again.")
     engine = FakeEngine()
@@ -76,7 +76,11 @@ async def test_a_server_keeps_its_model_when_the_new_one_is_damaged(
     server, shell = process(store), process(store)
     await shell.promote("one")
     await server.follow()
-    monkeypatch.setattr(shell, "_load", lambda _: FakeEngine())  # whole over there, cut short here
+
+    async def whole(_: str) -> Understander:
+        return FakeEngine()
+
+    monkeypatch.setattr(shell, "_load", whole)  # over there; here it is cut short
     await shell.promote("damaged")
     await server.follow()
     assert server.model == "one"

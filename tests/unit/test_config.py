@@ -206,10 +206,17 @@ MISTAKES = [
     ("brand: {languages: [German]}", "brand.languages[0]: a language code such as de is expected here"),
     ("brand: {timezone: Berlin}", "brand.timezone: there is no such time zone; write one like Europe/Berlin."),
     ("brand: {timezone: ../../etc/passwd}", "brand.timezone: there is no such time zone;"),
-    ("store: postgres://u:secret@h/d", "store: is no database we know; write sqlite:///path/to/file.db."),
+    ("store: postgres://h/d", "store: is no database we know; write sqlite:///path/to/file.db or mongodb://host/"),
+    ("store: mongodb://h", "store: names no database; write its name behind the host: mongodb://host/switchboard?"),
+    ("store: mongodb://h/?replicaSet=rs0", "store: names no database;"),
+    ("store: mongodb:///switchboard", "store: is no database we know;"),
+    ("store: mongodb://h/switchboard", "queue: memory: keeps what is being sent in one process,"),
+    ("queue: redis://h", "queue: redis is for several processes, and a sqlite: store belongs to one;"),
+    ("queue: redis://", "queue: is no queue we know; write memory:// or redis://host:6379/0."),
+    ("files: mongodb://h", "files: names no database;"),
     ("store: sqlite:///", "store: is no database we know;"),
     ("queue: kafka://x", "queue: is no queue we know;"),
-    ("files: s3://bucket", "files: is no folder;"),
+    ("files: s3://bucket", "files: is no folder we know; write a path such as var/files, or mongodb://"),
     ("server: {public_url: chat.example}", "server.public_url: is no web address;"),
     ("nlu: {engine: gpt}", "nlu.engine: is none of the possible values; known: embedded, rasa."),
     ("nlu: {data: nlu/data}", "nlu.data: a list is expected here, and this is a text; start each entry with “- ”."),
@@ -262,10 +269,6 @@ def test_a_mistake_says_where_and_what_to_do(file: Path, text: str, problem: str
 
 
 PLANNED = [
-    ("store: mongodb://u:secret@h/switchboard", "store: mongodb is not available yet; use sqlite:///"),
-    ("store: mongodb+srv://h/switchboard", "store: mongodb is not available yet;"),
-    ("files: mongodb://h/files", "files: mongodb is not available yet;"),
-    ("queue: redis://h", "queue: redis is not available yet;"),
     ("nlu: {engine: rasa}", "nlu.engine: rasa is not available yet; use embedded."),
     ("nlu: {thresholds: {wrong_answers: 0.02}}", "nlu.thresholds.wrong_answers: is not available yet;"),
     ("desks: {slack: {token: '${NONE:-x}'}}", "desks.slack: is not available yet;"),
@@ -279,6 +282,51 @@ def test_what_is_not_built_yet_is_refused_and_not_pretended(file: Path, text: st
     message = refusal(file, text)
     assert message.startswith(problem)
     assert "secret" not in message
+
+
+# ── Several processes ───────────────────────────────────────────────────────────────────────────
+
+TOGETHER = [
+    ("mongodb://h/switchboard?replicaSet=rs0", "redis://h"),
+    ("mongodb://a:27017,b:27018/switchboard?replicaSet=rs0&w=majority", "redis://h:6379/0"),
+    (
+        "mongodb+srv://u:${KEY}@cluster.example/switchboard",
+        "rediss://:${KEY}@h:6380/1?ssl_cert_reqs=required",
+    ),
+    ("${MONGODB:-mongodb://h/d}", "redis+cluster://a:7000,b:7001"),
+]
+
+
+@pytest.mark.parametrize(("store", "queue"), TOGETHER)
+def test_mongodb_and_redis_are_for_several_processes(file: Path, store: str, queue: str) -> None:
+    settings = load(file, f"store: '{store}'\nqueue: '{queue}'", {"KEY": "hush"})
+    assert settings.shared
+    for role in ("all", "web", "worker"):
+        config.require_shared(settings, role)
+
+
+def test_files_may_be_in_a_database_beside_any_store(file: Path) -> None:
+    assert load(file, "files: mongodb://h/files").files == "mongodb://h/files"
+
+
+@pytest.mark.parametrize("key", ["store", "files", "queue"])
+def test_a_password_is_never_written_into_the_file(file: Path, key: str) -> None:
+    message = refusal(file, f"{key}: mongodb://ada:hush-hush@h/switchboard")
+    assert message == f"{key}: a password stands in it; write ${{NAME}} in its place and set the variable."
+
+
+def test_an_address_with_a_password_is_shown_without(file: Path) -> None:
+    text = 'store: "mongodb://ada:${KEY}@h/switchboard?x=${KEY}"\nqueue: "${REDIS}"'
+    settings = load(file, text, {"KEY": "hush-hush", "REDIS": "rediss://:hush-hush@h"})
+    assert settings.store == "mongodb://ada:hush-hush@h/switchboard?x=hush-hush"
+    assert settings.store.shown == "mongodb://…@h/switchboard"
+    assert "hush" not in f"{settings!r} {[settings.store, settings.queue, settings.files]!r}"
+
+
+@pytest.mark.parametrize("password", ["p/w", "p@w", "p w", "p#w"])
+def test_a_password_that_breaks_its_address_is_not_told(file: Path, password: str) -> None:
+    text = 'store: "mongodb://ada:${KEY}@h:x/?switchboard"\nqueue: "redis://:${KEY}@"'
+    assert password not in refusal(file, text, {"KEY": password})
 
 
 def test_an_error_of_an_account_names_file_and_path(file: Path) -> None:

@@ -1,0 +1,55 @@
+"""The models of a server: files in a folder of this machine, and with a shared store also where all can fetch them."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import msgspec
+
+from bot.bootstrap.engines import now
+from bot.config import Settings
+from bot.domain.ports import Files, Store, Understander
+from bot.services.sharing import SharedModels
+from bot.services.tuning import Tuning
+from nlu.embedded import Embedded
+from nlu.models import Model, Models, Summary
+
+
+class Shelf:
+    def __init__(self, settings: Settings, store: Store, files: Files) -> None:
+        self._here = Models(Path(settings.nlu.models))
+        self._shared = SharedModels(store, files, self._here, now) if settings.shared else None
+        self.tuning = Tuning(store, self.load, now)
+
+    async def load(self, id: str) -> Understander:
+        """An engine with this model. Raises `BadData`, `Unknown`, `StoreUnavailable`."""
+        model = await self.get(id)
+        return await asyncio.to_thread(Embedded, model)
+
+    async def get(self, id: str) -> Model:
+        """From wherever it is. Raises `BadData`, `Unknown`, `StoreUnavailable`."""
+        await self.share(id)
+        return await asyncio.to_thread(self._here.load, id)
+
+    async def share(self, id: str) -> None:
+        """See to it that this machine and all others can have it. Raises `BadData`, `StoreUnavailable`."""
+        if self._shared:
+            live, previous = await self.tuning.live()
+            await self._shared.ensure(id, frozenset({live, *previous}))
+
+    async def summaries(self) -> list[Summary]:
+        """Newest first, damaged ones last; wherever they are."""
+        here = await asyncio.to_thread(self._here.summaries)
+        known = {summary.id for summary in here}
+        shared = await self._shared.known() if self._shared else {}
+        elsewhere = [msgspec.convert(about, Summary) for id, about in shared.items() if id not in known]
+        return sorted(
+            [*here, *elsewhere],
+            key=lambda one: one.created_at.timestamp() if one.created_at else 0.0,
+            reverse=True,
+        )
+
+    async def latest(self) -> str:
+        """The id of the newest usable model, or an empty string."""
+        return next((summary.id for summary in await self.summaries() if not summary.damaged), "")
