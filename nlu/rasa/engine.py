@@ -1,0 +1,268 @@
+"""Understands with a Rasa server; what is not Rasa's job, and everything while it is away, is the stand-in's."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import structlog
+from msgspec.structs import replace
+
+from bot.domain.errors import BadData, EngineUnavailable, SwitchboardError
+from bot.domain.ports import Finding
+from bot.domain.understanding import Context, Entity, Intent, Understanding
+from nlu.models import Model
+from nlu.rasa import wording
+from nlu.rasa.breaker import Breaker
+from nlu.rasa.remote import ENGINE, Archive, remote_of, stand_in_of
+from nlu.rasa.server import Guess, Heard, RasaServer
+from nlu.rasa.trust import Said, evidence
+from nlu.reading import Example
+
+log = structlog.get_logger()
+
+CHECK_EVERY = 10.0  # seconds between two looks at which model the server has at work
+HAND_AGAIN = 30.0  # seconds until a model that could not be handed over is handed over again
+RANKED = 10
+
+
+class Rasa:
+    """Fulfils `bot.domain.ports.Understander`; another model means another `Rasa`."""
+
+    def __init__(
+        self,
+        model: Model,
+        server: RasaServer,
+        *,
+        archive: Archive | None = None,
+        folder: Path | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`folder`: the server's folder of models, where we can reach it; what is gone from there is put back from
+        `archive`. Raises `BadData`.
+        """
+        self._id = model.id
+        self._remote = remote_of(model)
+        self._stand_in = stand_in_of(model)
+        self._names = {wording.sent(name): name for name in model.facts.intents}
+        self._intents = model.facts.intents
+        self._server = server
+        self._archive = archive
+        self._folder = folder
+        self._clock = clock
+        self._breaker = Breaker(clock)
+        self._look_at = 0.0
+        self._hand_at = 0.0
+        self._handing: asyncio.Task[None] | None = None
+        self._foreseen: dict[str, Heard] | None = None
+        self._alone = False
+
+    @property
+    def model(self) -> str:
+        return self._id
+
+    @property
+    def intents(self) -> tuple[str, ...]:
+        return self._intents
+
+    async def understand(self, text: str, context: Context) -> Understanding:
+        """By Rasa, or by the stand-in; `engine` and `model` say by whom. Waits a second for Rasa at most."""
+        started = time.perf_counter()
+        own = self._stand_in.parse(text, context)
+        if not own.intent.name:  # nothing to ask about, and Rasa would name an intent all the same
+            return replace(own, engine=ENGINE, model=self._id)
+        heard = await self._heard(text)
+        found = self._joined(own, heard, context) if heard else own
+        return replace(found, ms=(time.perf_counter() - started) * 1000)
+
+    # ── Asking ──────────────────────────────────────────────────────────────────────────────────
+
+    async def _heard(self, text: str) -> Heard | None:
+        """None when the stand-in has to do."""
+        if self._alone:
+            return self._known(await self._alone_heard(text))
+        was_away = self._breaker.is_open
+        try:
+            with self._breaker.attempt():
+                if not await self._is_ready():
+                    return None
+                heard = self._known(await self._server.parse(wording.asked(text)))
+        except EngineUnavailable as error:
+            if self._breaker.is_open and not was_away:
+                log.warning("rasa.away", why=str(error))
+            return None
+        if was_away:
+            log.info("rasa.back")
+        return heard
+
+    def _known(self, heard: Heard) -> Heard:
+        """With our names, and only those; a fallback classifier puts one of its own in front."""
+        ranking = [
+            Guess(self._names[guess.name], min(max(guess.confidence, 0.0), 1.0))
+            for guess in heard.intent_ranking or [heard.intent]
+            if guess.name in self._names
+        ]
+        if not ranking:
+            raise EngineUnavailable(
+                f"{self._server.name} answers with intents that {self._id} does not have."
+            )
+        ranking.sort(key=lambda guess: -guess.confidence)
+        return Heard(ranking[0], ranking, heard.entities)
+
+    async def _is_ready(self) -> bool:
+        """Is our model at work? Looked at now and then: somebody may have loaded another, or started it anew."""
+        if self._clock() < self._look_at:
+            return True
+        if (await self._server.status()).model_id == self._remote.model:
+            self._look_at = self._clock() + CHECK_EVERY
+            return True
+        if (self._handing is None or self._handing.done()) and self._clock() >= self._hand_at:
+            self._hand_at = self._clock() + HAND_AGAIN
+            self._handing = asyncio.create_task(self._hand_over_aside())
+        return False
+
+    # ── Handing the model over ──────────────────────────────────────────────────────────────────
+
+    async def prepare(self) -> None:
+        """Have the model put to work before it goes live. Raises `BadData` when Rasa does not have it.
+
+        While Rasa is away nothing is raised: the stand-in answers, and the model is handed over when it is back.
+        """
+        try:
+            await self._hand_over()
+        except EngineUnavailable as error:
+            log.warning("rasa.away", why=str(error))
+
+    async def _hand_over_aside(self) -> None:
+        try:
+            await self._hand_over()
+        except SwitchboardError as error:
+            log.error("rasa.model_missing", model=self._id, why=str(error))  # noqa: TRY400  it says it all
+        else:
+            log.info("rasa.model_loaded", model=self._id)
+
+    async def _hand_over(self) -> None:
+        if (await self._server.status()).model_id == self._remote.model:
+            return
+        await asyncio.to_thread(self._put_back)
+        await self._server.load(self._remote.file)
+        if (await self._server.status()).model_id != self._remote.model:
+            raise BadData(
+                f"{self._server.name} has another model under the name {self._remote.file}; train again with "
+                "`switchboard train --engine rasa`."
+            )
+
+    def _put_back(self) -> None:
+        if self._folder is None or self._archive is None or not self._folder.is_dir():
+            return
+        path = self._folder / self._remote.file
+        if path.exists():
+            return
+        draft = path.with_name(f".{path.name}.draft")
+        try:
+            draft.write_bytes(self._archive())
+            draft.replace(path)
+        except OSError as exc:
+            raise BadData(f"{path} cannot be written ({exc.strerror}); check nlu.rasa_models.") from exc
+
+    # ── Evaluating ──────────────────────────────────────────────────────────────────────────────
+
+    async def stand_alone(self, examples: Sequence[Example]) -> None:
+        """For an evaluation of these: no stand-in, so `understand` raises `EngineUnavailable`.
+
+        A model that is not at work is asked about all of them at once, since loading it would take the live one away.
+        """
+        self._alone = True
+        if (await self._server.status()).model_id == self._remote.model:
+            return
+        await asyncio.to_thread(self._put_back)
+        found = await self._server.judge(self._remote.file, wording.questions(examples))
+        self._foreseen = {one.text: Heard(Guess(one.predicted, one.confidence)) for one in found}
+
+    async def _alone_heard(self, text: str) -> Heard:
+        if self._foreseen is None:
+            return await self._server.parse(wording.asked(text))
+        try:
+            return self._foreseen[wording.clean(text)]
+        except KeyError:
+            raise EngineUnavailable(f"{self._server.name} left an example out of its test.") from None
+
+    # ── Putting together ────────────────────────────────────────────────────────────────────────
+
+    def _joined(self, own: Understanding, heard: Heard, context: Context) -> Understanding:
+        """Rasa's intents with what its confidence is worth; all else is ours, and its entities beside ours."""
+        best = Said(heard.intent.name or "", heard.intent.confidence)
+        seen = evidence(best, Said(own.intent.name, own.intent.confidence, own.out_of_scope))
+        right = self._remote.right(seen)
+        ranking = _ranking(heard.intent_ranking, right)
+        return replace(
+            own,
+            intent=ranking[0],
+            intent_ranking=ranking,
+            entities=_merged(own.entities, heard.entities, own.text),
+            urgency=self._stand_in.urgency(own.text, ranking[0], own.sentiment, context),
+            out_of_scope=self._remote.strange(seen) if self._remote.strange else own.out_of_scope,
+            engine=ENGINE,
+            model=self._id,
+        )
+
+    # ── The doctor ──────────────────────────────────────────────────────────────────────────────
+
+    async def check(self) -> list[Finding]:
+        fix = "Start Rasa with `make rasa`; until then the embedded engine stands in."
+        try:
+            version, status = await self._server.version(), await self._server.status()
+        except EngineUnavailable as error:
+            return [Finding(name="rasa", status="warn", detail=str(error), fix=fix)]
+        if status.model_id != self._remote.model:
+            detail = (
+                f"{self._server.name} has {status.model_file or 'no model'} loaded, and {self._id} is live"
+            )
+            fix = f"A running server mends that by itself; else: switchboard promote {self._id}"
+            return [Finding(name="rasa", status="warn", detail=detail, fix=fix)]
+        return [
+            Finding(name="rasa", status="ok", detail=f"{self._server.name}, {version}, has the live model")
+        ]
+
+
+def _ranking(heard: Sequence[Guess], right: float) -> tuple[Intent, ...]:
+    """What the best leaves is shared out as Rasa shares it out; nobody passes the best."""
+    left = 1.0 - heard[0].confidence
+    scale = (1.0 - right) / left if left > 1e-9 else 0.0
+    found = [Intent(name=heard[0].name or "", confidence=right)]
+    found += [
+        Intent(name=guess.name or "", confidence=min(guess.confidence * scale, right)) for guess in heard[1:]
+    ]
+    return tuple(found[:RANKED])
+
+
+def _merged(own: tuple[Entity, ...], heard: Sequence[dict[str, object]], text: str) -> tuple[Entity, ...]:
+    """Ours first: a rule that knows an order number is not overruled by a guess. What overlaps is left out."""
+    found = list(own)
+    for raw in heard:
+        entity = _entity(raw, text)
+        if entity and all(entity.end <= one.start or one.end <= entity.start for one in found):
+            found.append(entity)
+    return tuple(sorted(found, key=lambda one: one.start))
+
+
+def _entity(raw: dict[str, object], text: str) -> Entity | None:
+    """None when it is nothing we could use: other offsets than the text has, or no name."""
+    name, start, end = raw.get("entity"), raw.get("start"), raw.get("end")
+    if not (isinstance(name, str) and name and isinstance(start, int) and isinstance(end, int)):
+        return None
+    if not 0 <= start < end <= len(text):
+        return None
+    sure = raw.get("confidence_entity", 1.0)
+    return Entity(
+        entity=name,
+        value=str(raw.get("value") or text[start:end]),
+        start=start,
+        end=end,
+        role=str(raw.get("role") or ""),
+        group=str(raw.get("group") or ""),
+        extractor=str(raw.get("extractor") or ENGINE),
+        confidence=min(max(float(sure), 0.001), 1.0) if isinstance(sure, int | float) else 1.0,
+    )
