@@ -105,7 +105,8 @@ class Entities:
     def find(self, text: str, context: Context) -> tuple[Entity, ...]:
         """In the order of the text, none inside another; offsets are those of `text`."""
         left = text[:UNDERSTOOD_CHARACTERS].replace(TAKEN, " ")
-        left = _OTHER_DIGIT.sub(lambda digit: str(int(digit[0])), left)
+        if not left.isascii():
+            left = _OTHER_DIGIT.sub(lambda digit: str(int(digit[0])), left)
         found: list[Entity] = []
         for finder in self._finders(left, context):
             for entity in finder(left):

@@ -21,12 +21,13 @@ _UNSEEN = re.compile(
     "[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufe00-\ufe0f\ufeff\ue000-\uf8ff\x00]"
     "|[\U0001f3fb-\U0001f3ff]"
 )
-_MASKS = (
-    (re.compile(r"(?:https?://|www\.)\S+"), f" {LINK} "),
-    (re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+"), f" {MAIL} "),
-    (re.compile(r"(?<![\w@])@\w+"), f" {MENTION} "),
-    (re.compile(r"\d{4,}"), f" {NUMBER} "),
+_MASKS = (  # with a sign that has to be there, since most messages have none
+    ("http", re.compile(r"https?://\S+"), f" {LINK} "),
+    ("www.", re.compile(r"www\.\S+"), f" {LINK} "),
+    ("@", re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+"), f" {MAIL} "),
+    ("@", re.compile(r"(?<![\w@])@\w+"), f" {MENTION} "),
 )
+_LONG_NUMBER = re.compile(r"\d{4,}")
 _ELONGATION = re.compile(r"([^\W\d_]|[!?.])\1{2,}")
 _TOKEN = re.compile(rf"\w+|[?!€$£%{NUMBER}{MAIL}{LINK}{MENTION}]|[{_EMOJI}]")
 _FOLD = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"})
@@ -43,10 +44,14 @@ class Grams(Struct, frozen=True):
 
 def normalise(text: str) -> str:
     """Lower case, one spelling of each character, numbers and addresses masked, "haaallo" as "hallo"."""
-    seen = _UNSEEN.sub("", unicodedata.normalize("NFC", text[:UNDERSTOOD_CHARACTERS])).lower()
-    for pattern, placeholder in _MASKS:
-        seen = pattern.sub(placeholder, seen)
-    return _ELONGATION.sub(r"\1", seen)
+    seen = text[:UNDERSTOOD_CHARACTERS]
+    if not (seen.isascii() and seen.isprintable()):
+        seen = _UNSEEN.sub("", unicodedata.normalize("NFC", seen))
+    seen = seen.lower()
+    for sign, pattern, placeholder in _MASKS:
+        if sign in seen:
+            seen = pattern.sub(placeholder, seen)
+    return _ELONGATION.sub(r"\1", _LONG_NUMBER.sub(f" {NUMBER} ", seen))
 
 
 def tokens(normalised: str) -> list[str]:
@@ -56,9 +61,16 @@ def tokens(normalised: str) -> list[str]:
 
 def grams(words: list[str]) -> Grams:
     """The n-grams of `tokens`; a word with an umlaut counts in its ae/oe/ue/ss spelling as well."""
-    spelled = words + [fold(word) for word in words if not _FOLDED.isdisjoint(word)]
-    pairs = [f"{first} {second}" for first, second in pairwise(words)]
-    return Grams(spelled, pairs, [gram for word in spelled for gram in _inside(word)])
+    spelled = spellings(words)
+    return Grams(spelled, pairs(words), [gram for word in spelled for gram in inside(word)])
+
+
+def spellings(words: list[str]) -> list[str]:
+    return words + [fold(word) for word in words if not word.isascii() and not _FOLDED.isdisjoint(word)]
+
+
+def pairs(words: list[str]) -> list[str]:
+    return [f"{first} {second}" for first, second in pairwise(words)]
 
 
 def fold(word: str) -> str:
@@ -67,7 +79,8 @@ def fold(word: str) -> str:
 
 # People use the same few thousand words all the time; the bound keeps a flood of nonsense from growing it.
 @lru_cache(maxsize=4096)
-def _inside(word: str) -> tuple[str, ...]:
+def inside(word: str) -> tuple[str, ...]:
+    """The characters 2-4 of a word and its edges."""
     padded = f" {word} "
     found: list[str] = []
     for size in CHARACTER_GRAMS:

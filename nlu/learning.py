@@ -33,7 +33,7 @@ from nlu.calibration import (
 from nlu.features import grams, normalise, tokens
 from nlu.models import OUT_OF_SCOPE, Arrays, Facts, Knowledge, Model, blob, name
 from nlu.reading import TrainingData
-from nlu.scoring import NO_SCORE, Scope, evidence, nothing_known, scope
+from nlu.scoring import NO_SCORE, Scope, evidence, nothing_known, scope, standings
 
 FOLDS = 5
 SEED = 0
@@ -306,13 +306,9 @@ def _inside_truth(truth: Rows, within: Scope) -> Rows:
 
 
 def _evidence(corpus: Corpus, judged: Judged, within: Scope, temperature: float) -> tuple[Floats, Rows]:
-    rows = [
-        evidence(found, within, temperature, nearest=float(nearest), known=float(known), words=int(words))
-        for found, nearest, known, words in zip(
-            judged.scores, judged.nearest, judged.known, corpus.lengths, strict=True
-        )
-    ]
-    return np.array([row.values for row in rows]), within.inside[within.answerable(judged.scores).argmax(1)]
+    found = standings(judged.scores, within, temperature)
+    columns = evidence(found, nearest=judged.nearest, known=judged.known, words=np.log1p(corpus.lengths))
+    return np.column_stack(columns), within.inside[within.answerable(judged.scores).argmax(1)]
 
 
 def _fit_correct(values: Floats, correct: NDArray[np.bool_], within: Scope) -> Logistic:

@@ -190,9 +190,24 @@ def _shortened(word: str) -> list[str]:
 _SLIPS = {form: keyword for keyword in sorted(_KEYWORDS) for form in _shortened(keyword) if len(form) >= 4}
 
 
+# No request is without one of these symbols, or a word that a phrase turns into one.
+_TELLING = frozenset("PERSON BOSS SOMEONE DESK REAL CALL CALLBACK BOT MACHINE SAY".split())
+_TELLING_WORDS = frozenset(
+    "arbeiter being beings service support care sales staff team department desk automated automatic"
+    " automatische fleisch flesh puls wer wen wem was company".split()
+)
+
+
+@lru_cache(maxsize=4096)
+def _tells(word: str) -> bool:
+    return _symbol(word) in _TELLING or word in _TELLING_WORDS
+
+
 def wants_person(text: str) -> bool:
     """Whether a normalised text (see `nlu.features.normalise`) asks for a person."""
     plain = text.replace("’", "'")
+    if not any(map(_tells, _WORD.findall(plain))):
+        return False
     if not _QUOTED.fullmatch(plain.strip()):
         plain = _QUOTED.sub(" ", plain)
     plain = _PHRASE.sub(lambda match: _PHRASES[(match.lastindex or 1) - 1][1], plain)

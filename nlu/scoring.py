@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from nlu.calibration import Floats, softmax
+from nlu.calibration import Floats
 
 NO_SCORE = -2.0  # of an intent the model never saw; a linear SVM seldom goes below -1.5
 
@@ -20,16 +21,7 @@ class Scope(Struct, frozen=True, eq=False):
     outside: int
 
     def answerable(self, scores: Floats) -> Floats:
-        return scores if self.outside < 0 else scores[..., self.inside]
-
-    def best(self, scores: Floats) -> int:
-        """The column of the best intent that can be answered."""
-        return int(self.inside[self.answerable(scores).argmax()])
-
-
-class Evidence(Struct, frozen=True):
-    shares: Floats  # softmax over `Scope.inside`
-    values: tuple[float, ...]  # what the calibration is fitted on
+        return scores if self.outside < 0 else scores.take(self.inside, -1)
 
 
 def scope(intents: tuple[str, ...], outside: str) -> Scope:
@@ -37,17 +29,32 @@ def scope(intents: tuple[str, ...], outside: str) -> Scope:
     return Scope(np.array(inside, dtype=np.intp), intents.index(outside) if outside in intents else -1)
 
 
-def evidence(
-    scores: Floats, within: Scope, temperature: float, *, nearest: float, known: float, words: int
-) -> Evidence:
-    """`nearest`: cosine to the nearest example of the best intent; `known`: share of words seen before."""
+class Standing(Struct, frozen=True, eq=False):
+    """How the intents that can be answered compare; numbers for one text, arrays for many."""
+
+    top: Any
+    second: Any
+    share: Any  # softmax of the best one
+    beyond: Any  # the best one's lead over what is out of scope; 0 where nothing is
+
+
+def standings(scores: Floats, within: Scope, temperature: float) -> Standing:
+    """Of many texts, a row each. The parser does the same in plain Python, which is faster for one."""
     inside = within.answerable(scores)
-    shares = softmax(inside, temperature)
-    top = float(inside.max())
-    second = float(np.partition(inside, -2)[-2]) if len(inside) > 1 else NO_SCORE
-    beyond = top - float(scores[within.outside]) if within.outside >= 0 else 0.0
-    values = (top, top - second, float(shares.max()), nearest, known, math.log1p(words), beyond)
-    return Evidence(shares, values)
+    ordered = np.sort(inside, axis=1)
+    top = ordered[:, -1]
+    second = ordered[:, -2] if inside.shape[1] > 1 else np.full_like(top, NO_SCORE)
+    share = 1 / np.exp((inside - top[:, None]) / temperature).sum(1)
+    beyond = top - scores[:, within.outside] if within.outside >= 0 else np.zeros_like(top)
+    return Standing(top, second, share, beyond)
+
+
+def evidence(found: Standing, *, nearest: Any, known: Any, words: Any) -> tuple[Any, ...]:
+    """What the calibration is fitted on; `words` is the logarithm of one more than their number.
+
+    `nearest`: cosine to the nearest example of the best intent; `known`: share of words seen before.
+    """
+    return (found.top, found.top - found.second, found.share, nearest, known, words, found.beyond)
 
 
 def nothing_known(intents: int) -> tuple[float, ...]:

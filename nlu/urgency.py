@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from msgspec import Struct
 
 from bot.domain.understanding import UNDERSTOOD_CHARACTERS, Context, Level, Sentiment, Urgency
-from nlu.signals import SIGNALS, Signal
+from nlu.signals import Signal, candidates
 
 HIGH_AT, CRITICAL_AT = 3.0, 10.0  # points
 FULL_SCORE = 12.0  # points that make the score 1
@@ -24,6 +24,7 @@ REASONS = 5  # an agent reads no more
 _QUOTED = re.compile(
     r"„[^“”\"]{1,300}[“”\"]|“[^”]{1,300}”|\"[^\"]{1,300}\"|»[^«]{1,300}«|«[^»]{1,300}»|^>.*$", re.MULTILINE
 )
+_QUOTE = re.compile('[„“"»«>]')
 _DENIAL = re.compile(
     r"(?:\b(?:nicht|nich|net|ned|kein\w*|nie|niemand\w*|weder|ohne|no|not|nobody|none|never|without|neither"
     r"|isn.?t|wasn.?t|aren.?t|don.?t|doesn.?t|didn.?t|hasn.?t|haven.?t|zum glück nicht))(?:\s+\w+){0,3}\s*$"
@@ -75,11 +76,11 @@ def urgency(text: str, known: Known) -> Urgency:
 def signals(text: str) -> Iterator[Found]:
     """Each signal once, with the words that gave it."""
     read = text[:UNDERSTOOD_CHARACTERS]
-    if not _QUOTED.fullmatch(read.strip()):
+    if _QUOTE.search(read) and not _QUOTED.fullmatch(read.strip()):
         read = _QUOTED.sub(lambda quote: " " * len(quote[0]), read)
     lower = read.lower()
     written = read if len(lower) == len(read) else lower  # a few letters get longer in lower case
-    for signal in SIGNALS:
+    for signal in candidates(lower):
         for match in signal.pattern.finditer(lower):
             if not (signal.deniable and _denied(lower, match)):
                 yield Found(signal, " ".join(written[slice(*match.span())].split()))

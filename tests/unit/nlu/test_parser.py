@@ -2,14 +2,16 @@
 
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
 from nlu import learning
-from nlu.features import grams, normalise, tokens
-from nlu.models import Model
+from nlu.features import normalise, tokens
+from nlu.models import OUT_OF_SCOPE, Model
 from nlu.parser import Parser
 from nlu.reading import read_training
+from nlu.scoring import scope, standings
 
 
 def test_a_training_example_gets_the_scores_that_training_gave_it(small_file: Path, model: Model) -> None:
@@ -18,7 +20,8 @@ def test_a_training_example_gets_the_scores_that_training_gave_it(small_file: Pa
     wanted = fitted.rows @ fitted.weights + fitted.bias
     parser = Parser(model)
     for row, text in enumerate(corpus.texts):
-        columns, values = parser._row(grams(tokens(normalise(text))))
+        found = parser.row(tokens(normalise(text)))
+        columns, values = found.columns, found.values
         assert sorted(columns) == sorted(fitted.rows[row].indices)
         scores = values @ parser._weights[columns] + parser._bias
         assert scores == pytest.approx(wanted[row], abs=2e-3)  # float16 on disk
@@ -27,11 +30,27 @@ def test_a_training_example_gets_the_scores_that_training_gave_it(small_file: Pa
 def test_a_training_example_is_nearest_to_itself(small_file: Path, model: Model) -> None:
     parser = Parser(model)
     for example in read_training([small_file]).examples:
-        columns, values = parser._row(grams(tokens(normalise(example.text))))
+        row = parser.row(tokens(normalise(example.text)))
         intent = model.facts.intents.index(example.intent)
-        assert parser._nearest(columns, values, intent) > 0.7
+        assert parser._near.cosine(row, intent) > 0.7
 
 
 def test_a_text_of_unknown_ngrams_only_is_not_parsed(model: Model) -> None:
     assert Parser(model).parse(tokens(normalise("где мой"))) is None
     assert Parser(model).parse([]) is None
+
+
+def test_one_text_is_judged_by_the_evidence_that_training_saw(small_file: Path, model: Model) -> None:
+    corpus = learning._corpus(read_training([small_file]))
+    fitted = learning._fit(corpus, np.arange(len(corpus.texts)))
+    within = scope(model.facts.intents, OUT_OF_SCOPE)
+    scores = fitted.rows @ fitted.weights + fitted.bias
+    wanted = standings(scores, within, 0.3)
+    parser = Parser(
+        msgspec.structs.replace(model, facts=msgspec.structs.replace(model.facts, temperature=0.3))
+    )
+    order = np.argsort(-scores[0][within.inside])
+    got = parser._standing(scores[0].tolist(), within.inside[order].tolist())
+    assert [got.top, got.second, got.share, got.beyond] == pytest.approx(
+        [wanted.top[0], wanted.second[0], wanted.share[0], wanted.beyond[0]]
+    )
