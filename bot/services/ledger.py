@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 import msgspec
+import structlog
 from msgspec import Struct
 
 from bot.domain.cases import Case
@@ -14,8 +16,10 @@ from bot.domain.messages import Event, EventState, FeedEntry, Fetch, Message
 from bot.domain.outbox import WAITING, OutboxRow
 from bot.domain.ports import Applied, Broadcast, Changes, Clock, Insert, Outcome, Queue, Store, Update, Work
 
-CASES = "cases"
+log = structlog.get_logger()
 
+CASES = "cases"
+HINT_SECONDS = 2.0
 
 Follow = Callable[[Changes], Awaitable[Changes]]  # adds what desks with copies have to hear
 
@@ -37,8 +41,16 @@ class Ledger:
             changes = await self._follow(changes)
         outcome = await self._store.apply(changes)
         if isinstance(outcome, Applied):
-            await self._wake(changes)
+            await self._tell(changes)
         return outcome
+
+    async def _tell(self, changes: Changes) -> None:
+        """It is written, so whoever asked is told so, even if nobody could be woken: the sweeper will."""
+        try:
+            async with asyncio.timeout(HINT_SECONDS):
+                await self._wake(changes)
+        except Exception as error:  # noqa: BLE001 - whatever a queue may raise
+            log.warning("hint.lost", why=type(error).__name__)
 
     async def _wake(self, changes: Changes) -> None:
         records = [write.record for write in changes.writes if isinstance(write, Insert | Update)]
