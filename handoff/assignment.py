@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from msgspec.structs import replace
 
 from bot.domain.cases import Case
-from bot.domain.routing import Facts, route
+from bot.domain.routing import Facts, is_open, route
+from bot.domain.understanding import Level
 from handoff.policy import HandoffRules
 
 
@@ -22,12 +25,22 @@ def with_departments(case: Case, known: int, rules: HandoffRules) -> Case:
     return replace(case, matters=(*case.matters[:known], *new))
 
 
+def on_duty(case: Case, rules: HandoffRules, now: datetime) -> str:
+    """Whom to call: as the routing says, and outside the hours only when it is critical; empty for nobody."""
+    _, ping = route(rules.routing, _facts(case, case.intent), rules.default)
+    awake = is_open(rules.department(case.department), now, rules.zone)
+    return ping if awake or case.urgency.level is Level.CRITICAL else ""
+
+
 def _routed(case: Case, intent: str, rules: HandoffRules) -> str:
-    facts = Facts(
+    department, _ = route(rules.routing, _facts(case, intent), rules.default)
+    return department
+
+
+def _facts(case: Case, intent: str) -> Facts:
+    return Facts(
         intent=intent,
         urgency=case.urgency.level,
         language=case.language,
         channel=case.address.channel,
     )
-    department, _ = route(rules.routing, facts, rules.default)
-    return department

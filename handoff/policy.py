@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from math import ceil
@@ -27,6 +28,7 @@ class HandoffRules(Struct, frozen=True, kw_only=True):
     idle: timedelta = timedelta(hours=24)
     desks: tuple[str, ...] = ("console",)  # each gets a card
     copies: tuple[str, ...] = ()  # those whose cards and threads must follow
+    undo: Mapping[str, timedelta] = {}  # desk → how long a reply can be taken back unseen
 
     def department(self, name: str) -> Department:
         """One that was taken out of the configuration is looked after by the default one."""
@@ -58,6 +60,26 @@ def lease(case: Case, rules: HandoffRules, now: datetime) -> Lease:
         warn_at=add_business_time(department, now, rules.claim * WARN_AFTER, rules.zone),
         until=add_business_time(department, now, rules.claim, rules.zone),
     )
+
+
+def remind_at(case: Case, rules: HandoffRules, now: datetime) -> datetime:
+    """When half of what the department aims at is over."""
+    department = rules.department(case.department)
+    return add_business_time(department, now, department.first_reply / 2, rules.zone)
+
+
+def pick_up_by(case: Case, rules: HandoffRules, now: datetime) -> datetime:
+    """How long a case waits after a claim that lapsed until it goes further."""
+    return add_business_time(rules.department(case.department), now, rules.claim, rules.zone)
+
+
+NOTE = re.compile(r"\s*(?:note:|notiz:|;;)\s*", re.IGNORECASE)
+
+
+def for_customer(text: str) -> tuple[bool, str]:
+    """Whether words under a card are meant for the customer, and the words without the prefix of a note."""
+    prefix = NOTE.match(text)
+    return (False, text[prefix.end() :]) if prefix else (True, text)
 
 
 def holding(

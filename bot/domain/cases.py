@@ -118,8 +118,11 @@ class Case(Struct, frozen=True, kw_only=True):
     unreadable_told: bool = False
     matters: tuple[Matter, ...] = ()
     noticed_at: datetime | None = None  # the last "still waiting" notice
+    remind_at: datetime | None = None  # whoever is on duty is called if nobody has it by then
     unclaimed_until: datetime | None = None  # a lapsed claim is picked up by then, or goes to the fallback
-    hinted: tuple[str, ...] = ()  # agents who were told that their words stay internal, since it changed hands
+    hinted: tuple[
+        str, ...
+    ] = ()  # agents who were told that their words stay internal, since it changed hands
     promise_broken: bool = False  # the apology for a passed promise was sent
     snoozed_until: datetime | None = None
     previous: str = ""  # the case before this one
@@ -173,6 +176,8 @@ def hand_off(case: Case, reason: Reason, detail: str, now: datetime, promised: d
         snoozed_until=None,
         resolved_at=None,
         promise_broken=False,
+        unclaimed_until=None,
+        hinted=(),
         waiting_since=case.waiting_since or now,
     )
 
@@ -205,6 +210,9 @@ def _owned(case: Case, agent: Agent, now: datetime, lease: Lease | None) -> Case
         lease=lease,
         asked=None,
         snoozed_until=None,
+        remind_at=None,
+        unclaimed_until=None,
+        hinted=(),
     )
 
 
@@ -231,6 +239,7 @@ def release(case: Case, now: datetime) -> Case:
         owner=None,
         lease=None,
         snoozed_until=None,
+        hinted=(),
         waiting_since=case.waiting_since or now,
     )
 
@@ -273,6 +282,9 @@ def return_to_bot(case: Case, now: datetime) -> Case:
         lease=None,
         snoozed_until=None,
         waiting_since=None,
+        remind_at=None,
+        unclaimed_until=None,
+        hinted=(),
         answered=(),
         clarified=False,
         asked=None,
@@ -294,6 +306,9 @@ def resolve(case: Case, outcome: str, now: datetime) -> Case:
         asked=None,
         snoozed_until=None,
         waiting_since=None,
+        remind_at=None,
+        unclaimed_until=None,
+        hinted=(),
     )
 
 
@@ -325,7 +340,11 @@ def next_due(case: Case, idle: timedelta) -> datetime | None:
     lease = case.lease
     candidates = {
         CaseState.BOT: (case.updated_at + idle,),
-        CaseState.WAITING: (case.handoff.promised if case.handoff and not case.promise_broken else None,),
+        CaseState.WAITING: (
+            case.handoff.promised if case.handoff and not case.promise_broken else None,
+            case.remind_at,
+            case.unclaimed_until,
+        ),
         CaseState.CLAIMED: ((lease.until if lease.warned else lease.warn_at) if lease else None,),
         CaseState.SNOOZED: (case.snoozed_until,),
     }.get(case.state, ())

@@ -68,7 +68,6 @@ class ThreadPost(Struct, frozen=True, kw_only=True):
     card_receipt: str
     receipt: str = ""
     uploaded: tuple[str, ...] = ()  # files of it that are there already
-    ping: str = ""  # whom it calls: "here", "owner", or a name the desk knows
 
     def __repr__(self) -> str:
         return f"<ThreadPost of {self.message.id}>"

@@ -52,7 +52,6 @@ class OutboxRow(Struct, frozen=True, kw_only=True):
     attempts: int = 0
     parts_sent: int = 0
     held: bool = False  # the customer wrote meanwhile: it waits for its author to look
-    ping: str = ""  # whom a line under the card calls
     about: str = ""  # the receipt of the card that was left
     resent: bool = False  # a bot's words that were in doubt were sent once more
     receipts: tuple[str, ...] = ()  # the platform's ids, one per part

@@ -26,7 +26,6 @@ from bot.domain.messages import (
     Message,
     Role,
 )
-from bot.domain.outbox import Posting
 from bot.domain.ports import (
     Applied,
     Changes,
@@ -52,6 +51,7 @@ from bot.services.hearing import NOTHING, Hearing
 from bot.services.noticing import Noticing
 from handoff.assignment import with_departments
 from handoff.policy import HandoffRules, lease
+from handoff.speech import held
 from handoff.takeover import Usual, hand_over, usually
 
 log = structlog.get_logger()
@@ -323,14 +323,9 @@ class Answering:
             *await self._back_again(batch[-1]),
             *opened,
             self._understood(after, batch[-1].id, turn.understanding, now),
+            *(await held(self._store, after, now, now + self._policy().stale) if self._rules.undo else []),
             *writes,
         ]
-        if before.version >= 0 and after.state is not CaseState.BOT:
-            for line in lines:
-                assert isinstance(line.record, Message)
-                all_writes += drafts.posted(
-                    after, self._rules.copies, Posting.THREAD, now, self._new_id, line.record.id
-                )
         return Changes(writes=tuple(all_writes))
 
     def _seen(self, lines: Sequence[Insert], case: Case, now: datetime) -> list[Write]:

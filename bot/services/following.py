@@ -49,9 +49,11 @@ class Following:
         return [*(cards if _look(before) != _look(after) else []), *rows]
 
     def _told_anew(self, case: Case, records: Sequence[Struct], desks: Sequence[str]) -> list[Write]:
-        """A card of its own and the story under it; whatever is written along is part of that story."""
+        """A card of its own and the story under it; what is written along is part of that, but for calls."""
         cards = self._rows(case, _without_card(case, records, desks), Posting.CARD)
-        return [*cards, *self._rows(case, desks, Posting.STORY)]
+        calls = [one for one in records if isinstance(one, Message) and one.case == case.id and one.ping]
+        lines = [row for one in calls for row in self._rows(case, desks, Posting.THREAD, one.id)]
+        return [*cards, *self._rows(case, desks, Posting.STORY), *lines]
 
     async def _of_line(
         self, case: Case, line: Message, records: Sequence[Struct], desks: Sequence[str]
@@ -66,7 +68,9 @@ class Following:
         if before is not None and _face(before) == _face(line):
             elsewhere = []
         fates = [
-            desk for desk in here if line.state in FATEFUL or line.offered or await self._has_line(desk, line)
+            desk
+            for desk in here
+            if line.state in FATEFUL or line.held or line.undo_until or await self._has_line(desk, line)
         ]
         marked = (
             here if before is None or before.state != line.state or before.direction != line.direction else []
