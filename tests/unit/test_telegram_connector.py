@@ -96,7 +96,13 @@ KINDS = {
     **dict.fromkeys(("text", "caption", "photo", "voice", "audio", "video", "video-note"), EventKind.MESSAGE),
     **dict.fromkeys(("animation", "document", "sticker", "location", "venue"), EventKind.MESSAGE),
     **dict.fromkeys(("contact", "album-1", "reply", "forward", "dice", "command"), EventKind.MESSAGE),
+    **dict.fromkeys(("text-formatted", "text-via-another-bot", "text-in-a-private-topic"), EventKind.MESSAGE),
+    **dict.fromkeys(("forward-from-user", "forward-from-channel", "forward-from-group"), EventKind.MESSAGE),
+    **dict.fromkeys(("reply-to-story", "reply-to-a-photo", "reply-with-quote"), EventKind.MESSAGE),
     **dict.fromkeys(("edit", "edit-caption", "edit-live-location"), EventKind.EDIT),
+    **dict.fromkeys(("group-edit-that-drops-our-name", "group-edit-that-keeps-our-name"), EventKind.EDIT),
+    "group-press": EventKind.PRESS,
+    "group-reaction-of-a-channel": EventKind.REACTION,
     **dict.fromkeys(("press", "press-on-a-message-that-is-gone"), EventKind.PRESS),
     **dict.fromkeys(("start", "start-with-payload"), EventKind.STARTED),
     **dict.fromkeys(("reaction", "reaction-taken-back", "reaction-custom"), EventKind.REACTION),
@@ -111,28 +117,44 @@ def test_every_kind_is_told(name: str, kind: EventKind) -> None:
     assert recorded(name).kind is kind
 
 
+# A file's handle begins with its kind, so a thumbnail (AAMC) in its place would be seen.
 ATTACHMENTS = {
-    "photo": (AttachmentKind.IMAGE, "image/jpeg", "q1280AAMCAgADGQEAAx"),
-    "voice": (AttachmentKind.VOICE, "audio/ogg", "v1AAMCAgADGQEAAx"),
-    "audio": (AttachmentKind.AUDIO, "audio/mpeg", "a1AAMCAgADGQEAAx"),
-    "video": (AttachmentKind.VIDEO, "video/mp4", "w1AAMCAgADGQEAAx"),
-    "video-note": (AttachmentKind.VIDEO, "video/mp4", "n1AAMCAgADGQEAAx"),
-    "animation": (AttachmentKind.VIDEO, "video/mp4", "g1AAMCAgADGQEAAx"),
-    "document": (AttachmentKind.DOCUMENT, "application/pdf", "d1AAMCAgADGQEAAx"),
-    "sticker": (AttachmentKind.STICKER, "", "s1AAMCAgADGQEAAx"),
+    "photo": (AttachmentKind.IMAGE, "image/jpeg", "AgACAgI"),
+    "voice": (AttachmentKind.VOICE, "audio/ogg", "AwACAgI"),
+    "audio": (AttachmentKind.AUDIO, "audio/mpeg", "CQACAgI"),
+    "video": (AttachmentKind.VIDEO, "video/mp4", "BAACAgI"),
+    "video-note": (AttachmentKind.VIDEO, "video/mp4", "DQACAgI"),
+    "animation": (AttachmentKind.VIDEO, "video/mp4", "CgACAgI"),
+    "document": (AttachmentKind.DOCUMENT, "application/pdf", "BQACAgI"),
+    "sticker": (AttachmentKind.STICKER, "", "CAACAgI"),
     "location": (AttachmentKind.LOCATION, "", ""),
     "venue": (AttachmentKind.LOCATION, "", ""),
     "contact": (AttachmentKind.CONTACT, "", ""),
     "dice": (AttachmentKind.UNKNOWN, "", ""),
     "story": (AttachmentKind.UNKNOWN, "", ""),
     "rich-message-of-a-later-version": (AttachmentKind.UNKNOWN, "", ""),
+    "poll-from-a-customer": (AttachmentKind.UNKNOWN, "", ""),
+    "paid-media": (AttachmentKind.UNKNOWN, "", ""),
+    "web-app-data": (AttachmentKind.UNKNOWN, "", ""),
+    "nothing-in-it": (AttachmentKind.UNKNOWN, "", ""),
+    "voice-with-caption": (AttachmentKind.VOICE, "audio/ogg", "AwACAgI"),
+    "video-with-spoiler": (AttachmentKind.VIDEO, "video/mp4", "BAACAgI"),
+    "document-without-a-name": (AttachmentKind.DOCUMENT, "application/octet-stream", "BQACAgI"),
+    "album-of-one-document": (AttachmentKind.DOCUMENT, "image/png", "BQACAgI"),
+    "sticker-animated": (AttachmentKind.STICKER, "", "CAACAgI"),
+    "venue-of-google": (AttachmentKind.LOCATION, "", ""),
 }
 
 
 @pytest.mark.parametrize("name", ATTACHMENTS)
 def test_every_attachment_is_told_once(name: str) -> None:
     (one,) = recorded(name).attachments
-    assert (one.kind, one.mime, one.remote) == ATTACHMENTS[name]
+    assert (one.kind, one.mime, one.remote[:7]) == ATTACHMENTS[name]
+
+
+def test_of_a_photo_the_largest_is_taken() -> None:
+    (one,) = recorded("photo").attachments
+    assert (one.data["width"], one.data["height"], one.size) == (1280, 960, 98123)
 
 
 def test_a_venue_has_a_name_and_a_contact_a_number() -> None:
@@ -157,6 +179,44 @@ def test_an_edit_names_the_message_it_changes(telegram: Telegram) -> None:
 
 def test_a_reply_and_a_reaction_name_what_they_are_about() -> None:
     assert recorded("reply").refers_to == recorded("reaction").refers_to == "700100200/30"
+
+
+QUOTES = {
+    "reply": "Meinten Sie eine Rücksendung?",
+    "reply-with-quote": "Rücksendung",
+    "reply-elsewhere": "20 % auf Jacken",
+    "reply-to-a-photo": "Meine Jacke",
+    "group-reply-to-us": "Mo–Fr 8–20 Uhr",
+    "reply-to-story": "",
+    "text": "",
+}
+
+
+@pytest.mark.parametrize(("name", "quote"), QUOTES.items())
+def test_the_words_a_message_answers_are_told(name: str, quote: str) -> None:
+    assert recorded(name).quote == quote
+
+
+def test_what_others_said_in_a_group_is_told_only_when_the_customer_picked_it_out(telegram: Telegram) -> None:
+    update = json.loads((PAYLOADS / "telegram" / "group-reply-to-us.json").read_bytes())
+    update["message"]["reply_to_message"]["from"]["id"] = 700100300
+    update["message"] |= {"text": "@nordwind_bot stimmt das?", "entities": MENTION}
+    (event,) = telegram.parse(request(json.dumps(update).encode()))
+    assert (event.kind, event.quote) == (EventKind.MESSAGE, "")
+    update["message"]["quote"] = {"text": "8–20 Uhr", "position": 6, "is_manual": True}
+    (event,) = telegram.parse(request(json.dumps(update).encode()))
+    assert event.quote == "8–20 Uhr"
+
+
+FORWARDS = ("forward", "forward-from-user", "forward-from-channel", "forward-from-group")
+
+
+@pytest.mark.parametrize("name", FORWARDS)
+def test_a_forward_is_told_and_never_from_whom(name: str) -> None:
+    event = recorded(name)
+    read = msgspec.json.encode(msgspec.structs.replace(event, raw=msgspec.Raw(b"{}"))).decode()
+    assert event.forwarded
+    assert not [who for who in ("Ole", "Versand", "Inken", "Inhaberin") if who in read]
 
 
 def test_a_reaction_is_all_that_stands_there_now() -> None:
@@ -217,10 +277,16 @@ def test_numbers_nobody_can_mean_break_nothing(telegram: Telegram, name: str, nu
 
 # -- groups
 
+MENTION = [{"type": "mention", "offset": 0, "length": 13}]
+
 
 @pytest.mark.parametrize(
     "name",
-    ["group-mention", "group-mention-after-emoji", "group-reply-to-us", "group-command", "group-topic"],
+    [
+        *("group-mention", "group-mention-after-emoji", "group-reply-to-us", "group-command", "group-topic"),
+        *("group-text-mention", "group-mention-in-a-caption", "group-protected", "group-basic"),
+        "group-spoken-as-a-channel",
+    ],
 )
 def test_in_a_group_we_listen_when_we_are_spoken_to(name: str) -> None:
     event = recorded(name)
@@ -239,6 +305,12 @@ def test_another_bot_is_not_heard() -> None:
     del update["message"]["sender_chat"]
     (event,) = make().parse(request(json.dumps(update).encode()))
     assert event.kind is EventKind.UNKNOWN
+
+
+def test_an_edit_that_takes_our_name_away_counts_where_the_message_was_said_to_us() -> None:
+    drops, keeps = (recorded(f"group-edit-that-{does}-our-name") for does in ("drops", "keeps"))
+    assert drops.refers_to == keeps.refers_to == recorded("group-mention").external_id
+    assert (drops.if_known, keeps.if_known) == (True, False)
 
 
 def test_our_name_is_no_part_of_the_question() -> None:
@@ -376,6 +448,28 @@ def test_buttons_stand_under_the_last_message(telegram: Telegram) -> None:
     first, last = telegram.render(said(telegram, "wort " * 1200, buttons=buttons, question="q"))
     assert "reply_markup" not in first
     assert last["reply_markup"]["inline_keyboard"] == [[{"text": "Ja", "callback_data": "q:yes"}]]
+
+
+@pytest.mark.parametrize(("number", "width"), [(10, 1), (11, 2), (100, 2)])
+def test_all_buttons_are_there(telegram: Telegram, number: int, width: int) -> None:
+    buttons = tuple(Button(label=f"Knopf {at}", choice=f"c{at}") for at in range(number))
+    (payload,) = telegram.render(said(telegram, "Was?", buttons=buttons, question="q"))
+    rows = payload["reply_markup"]["inline_keyboard"]
+    assert [one["text"] for row in rows for one in row] == [button.label for button in buttons]
+    assert max(len(row) for row in rows) == width
+
+
+def test_what_no_keyboard_has_room_for_is_offered_in_words(telegram: Telegram) -> None:
+    buttons = tuple(Button(label=f"Knopf {at}", choice=f"c{at}") for at in range(102))
+    (payload,) = telegram.render(said(telegram, "Was?", buttons=buttons, question="q"))
+    assert payload["text"].endswith("• Knopf 100\n• Knopf 101")
+
+
+def test_a_button_without_a_label_shows_its_choice(telegram: Telegram) -> None:
+    (payload,) = telegram.render(
+        said(telegram, "?", buttons=(Button(label=" ", choice="yes"),), question="q")
+    )
+    assert payload["reply_markup"]["inline_keyboard"][0][0]["text"] == "yes"
 
 
 def test_a_choice_too_long_for_a_button_is_offered_in_words(telegram: Telegram) -> None:
