@@ -14,6 +14,8 @@ REQUIRED = frozenset(filter(None, os.environ.get("SWITCHBOARD_TESTS_REQUIRE", ""
 
 Require = Callable[[str, bool, str], None]
 
+pytest_plugins = ("tests.mongod",)
+
 
 def pytest_configure() -> None:
     """Start every run alike: without the settings of whoever runs it, patient on a busy machine."""

@@ -16,9 +16,9 @@ from msgspec import Struct
 
 from bot.domain.errors import StoreUnavailable
 from bot.domain.ports import Changes, Outcome, Query
-from bot.stores.sqlite.bodies import decode
+from bot.stores.records import Value, column, decode, text
 from bot.stores.sqlite.database import connect_reader, connect_writer, explained, prepare
-from bot.stores.sqlite.tables import Value, column, table, text
+from bot.stores.sqlite.tables import table
 from bot.stores.sqlite.units import Refused, apply, give_back, reserve
 from bot.stores.sqlite.writer import Writer
 

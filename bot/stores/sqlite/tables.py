@@ -1,66 +1,16 @@
-"""Collections as tables: which SQL reads and writes them, and what a value looks like in a column."""
+"""Collections as tables: which SQL reads and writes them."""
 # ruff: noqa: S608 - names come from the schema, values are always bound
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
-from enum import Enum
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
 
 from bot.domain.ports import Query
 from bot.domain.schema import COLLECTIONS, Collection
-
-Value = str | bytes | int | float | None
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MICROSECOND = timedelta(microseconds=1)
-
-
-def column(value: Any) -> Value:
-    """A value as SQLite keeps it: enums by value, datetimes as microseconds since 1970 (UTC), bools as 0 and 1."""
-    if isinstance(value, Enum):
-        value = value.value
-    convert = _COLUMN.get(type(value))
-    if convert is None:
-        raise TypeError(f"A {type(value).__name__} cannot be a column.")
-    return convert(value)
-
-
-def _text(value: str) -> Value:
-    try:
-        value.encode()
-    except UnicodeEncodeError:  # a lone surrogate: SQLite keeps it as bytes, which compare as well
-        return value.encode(errors="surrogatepass")
-    return value
-
-
-def _microseconds(value: datetime) -> int:
-    return (value - EPOCH) // MICROSECOND
-
-
-_COLUMN: Mapping[type, Callable[[Any], Value]] = {
-    str: _text,
-    int: int,
-    bool: int,
-    float: float,
-    datetime: _microseconds,
-    type(None): lambda _: None,
-}
-
-
-def text(value: str | bytes) -> str:
-    """An id as it was before `column`."""
-    return value if isinstance(value, str) else value.decode(errors="surrogatepass")
-
-
-class Unique(Struct, frozen=True):
-    """A unique index: over which fields, among the records whose `while_` field is true ("" for all)."""
-
-    fields: tuple[str, ...]
-    while_: str = ""
+from bot.stores.records import Value, column, kept, uniques, unknown_field
 
 
 class Table:
@@ -70,10 +20,7 @@ class Table:
         self.kind = kind
         self.name = _quoted(collection.name)
         self.fields = collection.fields
-        self.uniques = (
-            *(Unique(fields) for fields in collection.unique),
-            *(Unique((over,), while_=field) for field, over in collection.unique_while),
-        )
+        self.uniques = tuple(uniques(collection))
         self._known = frozenset({"id", *collection.fields})
         names = [_quoted(name) for name in ("body", *collection.fields, "version", "id")]
         places = ", ".join("?" for _ in names)
@@ -92,12 +39,9 @@ class Table:
         """Queries for the id of another record that a unique index does not allow beside this one."""
         own = column(record.id)  # type: ignore[attr-defined]
         for unique in self.uniques:
-            if unique.while_ and not getattr(record, unique.while_):
-                continue
-            among = f" AND {_quoted(unique.while_)} = 1" if unique.while_ else ""
-            equal = " AND ".join(f"{_quoted(field)} = ?" for field in unique.fields)
-            values = [column(getattr(record, field)) for field in unique.fields]
-            yield f"SELECT id FROM {self.name} WHERE id <> ? AND {equal}{among}", [own, *values]
+            if (shared := unique.shared(record)) is not None:
+                equal = " AND ".join(f"{_quoted(field)} = ?" for field in shared)
+                yield f"SELECT id FROM {self.name} WHERE id <> ? AND {equal}", [own, *shared.values()]
 
     def select(self, what: str, query: Query[Any]) -> tuple[str, list[Value]]:
         """SQL and values for the rows a query asks for; raises `ValueError` for a field that is not kept."""
@@ -122,8 +66,7 @@ class Table:
 
     def _column(self, field: str) -> str:
         if field not in self._known:
-            known = ", ".join(sorted(self._known))
-            raise ValueError(f"{self.kind.__name__} cannot be asked for {field!r}; it can for {known}.")
+            raise unknown_field(self.kind, field)
         return _quoted(field)
 
 
@@ -145,9 +88,6 @@ TABLES: Mapping[type[Struct], Table] = {kind: Table(kind, found) for kind, found
 
 
 def table(kind: type[Struct]) -> Table:
-    try:
-        return TABLES[kind]
-    except KeyError as exc:
-        raise TypeError(
-            f"A {kind.__name__} is not kept in the store; add it to bot/domain/schema.py."
-        ) from exc
+    """Raises `TypeError` for a kind that is not kept."""
+    kept(kind)
+    return TABLES[kind]

@@ -21,11 +21,8 @@ from bot.domain.ports import (
     Outcome,
     Update,
 )
-from bot.stores.sqlite.bodies import encode
-from bot.stores.sqlite.tables import Table, column, table, text
-
-NUMBERS = "cases.number"  # the scope that case numbers come from
-FIRST_NUMBER = 1001
+from bot.stores.records import FIRST_NUMBER, NUMBERS, column, encode, text
+from bot.stores.sqlite.tables import Table, table
 
 _NEXT = (
     "INSERT INTO sequences (scope, value) VALUES (?, ?) "

@@ -1,0 +1,62 @@
+"""MongoDB's driver, as everything here that keeps something in MongoDB uses it: bounded waits, one kind of error."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorDatabase
+from pymongo import ReadPreference
+from pymongo.errors import PyMongoError
+from pymongo.read_concern import ReadConcern
+from pymongo.write_concern import WriteConcern
+
+from bot.domain.errors import BadData, StoreUnavailable
+
+Document = dict[str, Any]
+Client = AsyncIOMotorClient[Document]
+Database = AsyncIOMotorDatabase[Document]
+
+PATIENCE = timedelta(seconds=5)  # for a new primary, a lock, an answer; then the caller hears of it
+DATABASE = "switchboard"  # where the URL names none
+
+DURABLE = WriteConcern("majority", j=True)
+CONFIRMED = ReadConcern("majority")
+
+
+def connect(url: str, patience: timedelta) -> Client:
+    """A client of the running loop; it connects when it is first used. Raises `BadData` for a wrong URL."""
+    milliseconds = round(patience.total_seconds() * 1000)
+    waits: Any = dict.fromkeys(("timeoutMS", "serverSelectionTimeoutMS", "connectTimeoutMS"), milliseconds)
+    try:
+        return AsyncIOMotorClient(url, io_loop=asyncio.get_running_loop(), **waits)
+    except (PyMongoError, ValueError) as exc:
+        raise BadData(
+            f"The address of MongoDB cannot be used ({exc}); it looks like "
+            "mongodb://user:password@host1,host2,host3/switchboard?replicaSet=rs0."
+        ) from exc
+
+
+def database(client: Client) -> Database:
+    """What is read was confirmed by a majority, what is written will be, whatever the URL says."""
+    return client.get_default_database(
+        DATABASE, write_concern=DURABLE, read_concern=CONFIRMED, read_preference=ReadPreference.PRIMARY
+    )
+
+
+@contextmanager
+def reached() -> Iterator[None]:
+    """Whatever the driver raises is one thing to the callers: nothing is known to be written, come again."""
+    try:
+        yield
+    except PyMongoError as exc:
+        raise StoreUnavailable(f"MongoDB could not be used ({explain(exc)}); try again.") from exc
+
+
+def explain(exc: PyMongoError) -> str:
+    """Short, and without what was written: a server's message may quote a document."""
+    details = getattr(exc, "details", None) or {}
+    return str(details.get("codeName") or type(exc).__name__)

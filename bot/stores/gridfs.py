@@ -1,0 +1,83 @@
+"""Attachments in MongoDB's GridFS, for servers that share no disk: the same file twice is one file."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import timedelta
+
+from bson import ObjectId
+from gridfs.errors import CorruptGridFile, FileExists, NoFile
+from motor.motor_asyncio import AsyncIOMotorGridFSBucket
+
+from bot.domain.errors import StoreUnavailable
+from bot.stores.driver import PATIENCE, Client, Database, connect, database, reached
+
+FILES = "fs.files"
+
+
+class GridFiles:
+    """The `Files` port on the database of `url`; a file's name is the hash of its content.
+
+    To be opened before it is used. Every method raises `StoreUnavailable` when the database cannot be reached.
+    """
+
+    def __init__(self, url: str, *, patience: timedelta = PATIENCE) -> None:
+        self._url, self._patience = url, patience
+        self._client: Client | None = None
+
+    async def open(self) -> None:
+        """Raises `BadData` for a wrong URL, `StoreUnavailable`."""
+        self._client = connect(self._url, self._patience)
+        try:
+            with reached():
+                await self._db()[FILES].create_index("filename", unique=True, name="one_of_a_content")
+        except StoreUnavailable:
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        """Every later call raises `StoreUnavailable`."""
+        client, self._client = self._client, None
+        if client:
+            client.close()
+
+    async def put(self, content: bytes) -> str:
+        key = hashlib.sha256(content).hexdigest()
+        with reached():
+            if await self._db()[FILES].find_one({"filename": key}, {"_id": 1}) is None:
+                await self._write(key, content)
+        return key
+
+    async def get(self, key: str) -> bytes | None:
+        with reached():
+            try:
+                found = await self._bucket().open_download_stream_by_name(key)
+                return bytes(await found.read())
+            except (NoFile, CorruptGridFile):  # the second when it was deleted meanwhile
+                return None
+
+    async def delete(self, key: str) -> None:
+        with reached():
+            for found in await self._db()[FILES].find({"filename": key}, {"_id": 1}).to_list(None):
+                try:
+                    await self._bucket().delete(found["_id"])
+                except NoFile:  # somebody else was faster
+                    continue
+
+    async def _write(self, key: str, content: bytes) -> None:
+        """It has its name when all of it is there; who was faster has it first, and ours is taken back."""
+        ours = ObjectId()
+        upload = self._bucket().open_upload_stream_with_id(ours, key)
+        try:
+            await upload.write(content)
+            await upload.close()
+        except FileExists:
+            await self._db()["fs.chunks"].delete_many({"files_id": ours})
+
+    def _bucket(self) -> AsyncIOMotorGridFSBucket:
+        return AsyncIOMotorGridFSBucket(self._db())
+
+    def _db(self) -> Database:
+        if self._client is None:
+            raise StoreUnavailable("The file store is closed; the server is stopping.")
+        return database(self._client)
