@@ -68,6 +68,7 @@ class ThreadPost(Struct, frozen=True, kw_only=True):
     card_receipt: str
     receipt: str = ""
     uploaded: tuple[str, ...] = ()  # files of it that are there already
+    closed: bool = False  # the channel's reply window is over: sending it again would fail again
 
     def __repr__(self) -> str:
         return f"<ThreadPost of {self.message.id}>"
