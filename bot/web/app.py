@@ -50,12 +50,20 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def build(context: Web, ready: Mapping[str, probes.Probe]) -> web.Application:
-    app = web.Application(client_max_size=BODY_LIMIT, middlewares=[observed, errors_as_json])
+    """Everything customers, platforms and agents reach."""
+    app = probed(ready)
     app[WEB] = context
+    for module in (webhooks, api, chat, demo, console):
+        module.setup(app)
+    return app
+
+
+def probed(ready: Mapping[str, probes.Probe]) -> web.Application:
+    """How the process is, and nothing else: what a worker shows."""
+    app = web.Application(client_max_size=BODY_LIMIT, middlewares=[observed, errors_as_json])
     app[probes.PROBES] = ready
     app.on_response_prepare.append(_safe_headers)
-    for module in (probes, webhooks, api, chat, demo, console):
-        module.setup(app)
+    probes.setup(app)
     return app
 
 
