@@ -16,11 +16,12 @@ import msgspec
 from msgspec.structs import replace
 
 from bot import config
+from bot.bootstrap import understanding
 from bot.bootstrap.engines import now, opened_files, opened_store, store_path
 from bot.bootstrap.models import Shelf
 from bot.bootstrap.parts import Parts, assembled
 from bot.bootstrap.serving import have_a_model
-from bot.config import Account, ConfigError, Settings, Url
+from bot.config import Account, Settings, Url
 from bot.domain.errors import SwitchboardError, TooLate, Unknown
 from bot.domain.ids import new_id
 from bot.domain.messages import Address, Direction, Event, EventKind, EventState, Inbound, Message
@@ -39,12 +40,10 @@ from bot.domain.ports import (
 )
 from bot.web.console.passwords import hash_password
 from nlu.answers import check as check_answers
-from nlu.embedded import Embedded
 from nlu.evaluation import evaluate as evaluate_model
 from nlu.evaluation import render
 from nlu.reading import read
 from nlu.training import TrainedModel
-from nlu.training import train as train_model
 
 PATIENCE = 15.0  # seconds `replay` and `chat` wait for the bot
 QUIET = 0.4  # seconds without another reply until the bot has finished
@@ -55,14 +54,13 @@ LOW_DISK = 500 * 1024 * 1024
 
 
 async def train(settings: Settings, data: Sequence[str] | None, engine: str | None) -> TrainedModel:
-    """Train a candidate. Raises `BadData`."""
-    if (engine or settings.nlu.engine) != "embedded":
-        raise ConfigError("--engine rasa is not available yet; train with --engine embedded.")
-    paths = [Path(path) for path in data or settings.nlu.data]
-    async with _shelf(settings) as shelf:
+    """Train a candidate. Raises `BadData`, `EngineUnavailable`."""
+    async with _shelf(settings) as shelf, understanding.http() as http:
         live, previous = await shelf.tuning.live()
         protect = [*filter(None, [live]), *previous]
-        trained = await train_model(paths, Path(settings.nlu.models), protect=protect)
+        trained = await understanding.train(
+            settings, http, data or settings.nlu.data, engine or settings.nlu.engine, protect
+        )
         await shelf.share(trained.id)
     return trained
 
@@ -70,11 +68,13 @@ async def train(settings: Settings, data: Sequence[str] | None, engine: str | No
 async def evaluate(settings: Settings, data: str, model: str | None) -> tuple[dict[str, Any], str]:
     """Score a model (the live one, else the newest) on a test file: for machines, and as one screen of text.
 
-    Raises `BadData`, `Unknown`.
+    Raises `BadData`, `Unknown`, `EngineUnavailable`.
     """
-    async with _shelf(settings) as shelf:
-        engine = Embedded(await shelf.get(model or (await shelf.tuning.live())[0] or await _newest(shelf)))
-    report = await evaluate_model(engine, read([Path(data)]))
+    tests = read([Path(data)])
+    async with _shelf(settings) as shelf, understanding.http() as http:
+        chosen = await shelf.get(model or (await shelf.tuning.live())[0] or await _newest(shelf))
+        engine = await understanding.judged_engine(settings, http, chosen, tests.examples)
+        report = await evaluate_model(engine, tests)
     return msgspec.to_builtins(report), render(report, [data])
 
 
@@ -106,8 +106,12 @@ async def rollback(settings: Settings) -> str:
 
 @asynccontextmanager
 async def _shelf(settings: Settings) -> AsyncIterator[Shelf]:
-    async with opened_store(settings) as store, opened_files(settings) as files:
-        yield Shelf(settings, store, files)
+    async with (
+        opened_store(settings) as store,
+        opened_files(settings) as files,
+        understanding.http() as http,
+    ):
+        yield Shelf(settings, store, files, http)
 
 
 async def _newest(shelf: Shelf) -> str:
@@ -262,6 +266,7 @@ async def check(settings: Settings, *, offline: bool) -> list[Finding]:
         async with assembled(settings) as parts:
             findings += [await _store(parts), *await _model(parts), _secret(settings), _api(settings)]
             if not offline:
+                findings += await _engine(parts)
                 findings += await _lookups(parts)
                 findings += await _platforms(parts)
     except SwitchboardError as error:
@@ -305,6 +310,13 @@ async def _model(parts: Parts) -> list[Finding]:
         for problem in problems
     ]
     return [Finding(name="model", status="ok", detail=f"{chosen}, {len(engine.intents)} intents"), *found]
+
+
+async def _engine(parts: Parts) -> list[Finding]:
+    """What an engine that is somewhere else says of itself."""
+    live, _ = await parts.tuning.live()
+    engine: object = await parts.models.load(live) if live else None
+    return await engine.check() if isinstance(engine, Checks) else []
 
 
 def _secret(settings: Settings) -> Finding:

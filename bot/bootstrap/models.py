@@ -7,17 +7,19 @@ from pathlib import Path
 
 import msgspec
 
+from bot.bootstrap import understanding
 from bot.bootstrap.engines import now
 from bot.config import Settings
 from bot.domain.ports import Files, Store, Understander
 from bot.services.sharing import SharedModels
 from bot.services.tuning import Tuning
-from nlu.embedded import Embedded
-from nlu.models import Model, Models, Summary
+from nlu.models import Model, Models, Summary, engine_of
 
 
 class Shelf:
-    def __init__(self, settings: Settings, store: Store, files: Files) -> None:
+    def __init__(self, settings: Settings, store: Store, files: Files, http: understanding.Http) -> None:
+        self._settings = settings
+        self._http = http
         self._here = Models(Path(settings.nlu.models))
         self._shared = SharedModels(store, files, self._here, now) if settings.shared else None
         self.tuning = Tuning(store, self.load, now)
@@ -25,7 +27,7 @@ class Shelf:
     async def load(self, id: str) -> Understander:
         """An engine with this model. Raises `BadData`, `Unknown`, `StoreUnavailable`."""
         model = await self.get(id)
-        return await asyncio.to_thread(Embedded, model)
+        return await asyncio.to_thread(understanding.engine, self._settings, self._http, model)
 
     async def get(self, id: str) -> Model:
         """From wherever it is. Raises `BadData`, `Unknown`, `StoreUnavailable`."""
@@ -50,6 +52,7 @@ class Shelf:
             reverse=True,
         )
 
-    async def latest(self) -> str:
-        """The id of the newest usable model, or an empty string."""
-        return next((summary.id for summary in await self.summaries() if not summary.damaged), "")
+    async def latest(self, engine: str = "") -> str:
+        """The id of the newest usable model (of that engine), or an empty string."""
+        usable = [summary.id for summary in await self.summaries() if not summary.damaged]
+        return next((id for id in usable if engine in {"", engine_of(id)}), "")

@@ -28,6 +28,7 @@ from bot.domain.ports import (
     Changes,
     Conflict,
     Connector,
+    Desk,
     Files,
     Insert,
     Polls,
@@ -36,9 +37,13 @@ from bot.domain.ports import (
     Store,
 )
 from bot.lookups import HttpLookups, LookupConfig
+from bot.services.alarms import Alarms
 from bot.services.answering import Answering
+from bot.services.attending import Attending
 from bot.services.fetching import Fetching
+from bot.services.following import Following
 from bot.services.ledger import CASES, Ledger
+from bot.services.posts import Posts
 from bot.services.receiving import Receiving
 from bot.services.reporting import Reporting
 from bot.services.sending import Sending
@@ -94,7 +99,8 @@ def _parts(
     session: aiohttp.ClientSession,
 ) -> Parts:
     store, files, queue, broadcast = engines.store, engines.files, engines.queue, engines.broadcast
-    commit = Ledger(store, queue, broadcast, now)
+    follow = Following(store, lambda: live.rules().copies, now, new_id)
+    commit = Ledger(store, queue, broadcast, now, follow)
     receiving = Receiving(store, commit, now, new_id, secret)
     hosted = _deps(secret, commit, store, broadcast)
     deps = replace(
@@ -102,7 +108,7 @@ def _parts(
     )
     connectors = _connectors(settings, deps)
     reporting = Reporting(store, now, settings.channels)
-    models = Shelf(settings, store, files)
+    models = Shelf(settings, store, files, session)
     tuning = models.tuning
 
     def can(address: Address) -> Capabilities:
@@ -110,6 +116,8 @@ def _parts(
         return connector.capabilities if connector else Capabilities()
 
     takeover = Takeover(store, commit, live.rules, live.book, reporting.usual, now, new_id, can)
+    desks: dict[str, Desk] = {"console": _console(broadcast)}
+    alarms = Alarms(store, now)
     answering = Answering(
         store=store,
         commit=commit,
@@ -126,7 +134,8 @@ def _parts(
         store=store,
         commit=commit,
         connectors=connectors,
-        desks={"console": _console(broadcast)},
+        posts=Posts(store, desks, can, now, new_id),
+        alarms=alarms,
         takeover=takeover,
         clock=now,
         new_id=new_id,
@@ -137,6 +146,7 @@ def _parts(
         queue=queue,
         answering=answering,
         sending=sending,
+        attending=Attending(store=store, desks=desks, takeover=takeover, clock=now),
         fetching=Fetching(store=store, commit=commit, connectors=connectors, files=files, clock=now),
         takeover=takeover,
         clock=now,

@@ -8,8 +8,10 @@ import fcntl
 import os
 import secrets
 import signal
+import time
 from collections.abc import Iterator, Mapping
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack, contextmanager, suppress
+from datetime import timedelta
 from pathlib import Path
 
 import click
@@ -18,22 +20,26 @@ from aiohttp import web
 from msgspec.structs import replace
 
 from bot import config, logs
+from bot.bootstrap import understanding
 from bot.bootstrap.content import Content, read_content
 from bot.bootstrap.engines import now, store_path
 from bot.bootstrap.parts import Parts, assembled, web_context
 from bot.config import ConfigError, Settings
-from bot.domain.errors import SwitchboardError
-from bot.domain.ports import Add, Applied, Changes, Insert, Query, Runs, User
+from bot.domain.errors import EngineUnavailable, SwitchboardError, TooLate
+from bot.domain.ports import Add, Applied, Changes, Delete, Insert, Query, Runs, Setting, Update, User
 from bot.web import app as application
 from bot.web.console.passwords import hash_password
 from bot.web.probes import Probe
 from nlu.answers import check as check_answers
-from nlu.training import train
+from nlu.models import EMBEDDED, engine_of
 
 log = structlog.get_logger()
 
 FOLLOW_EVERY = 1.0  # seconds until a promoted model is noticed
 SHOWN = 5  # warnings at start
+TRAINED_WITHIN = 120.0  # seconds another process may take for the first model
+STARTER = "starter"  # the setting that says somebody trains it
+WEB, WORKER = "web", "worker"
 ADMIN = "admin"
 PASSWORD_BYTES = 12
 FIXED = (
@@ -55,18 +61,22 @@ async def serve(settings: Settings, role: str, config_path: Path | str) -> None:
     logs.setup()
     async with AsyncExitStack() as stack:
         parts = await stack.enter_async_context(assembled(settings))
-        stack.enter_context(alone(store_path(settings)))
+        if not settings.shared:
+            stack.enter_context(alone(store_path(settings)))
+        await have_the_engine(parts)
         await have_a_model(parts)
         _warn_about_answers(parts)
         stopping, reread = _on_signals()
         await _start_adapters(parts, stack)
-        await _listen(parts, stack)
-        password = await first_admin(parts)  # once nothing can fail: it is shown to nobody a second time
-        await parts.worker.start()
-        stack.push_async_callback(parts.worker.stop)
+        await _listen(parts, stack, role)
+        # Once nothing can fail: it is shown to nobody a second time.
+        password = await first_admin(parts) if role != WORKER else ""
+        if role != WEB:
+            await parts.worker.start()
+            stack.push_async_callback(parts.worker.stop)
         for job in (_follow(parts), _reload(parts, config_path, reread)):
             stack.callback(asyncio.create_task(job).cancel)
-        _greet(settings, password)
+        _greet(settings, role, password)
         await stopping.wait()
         click.echo("Stopping: finishing what is in hand …", err=True)
 
@@ -87,11 +97,23 @@ def alone(store: Path) -> Iterator[None]:
         yield
 
 
+async def have_the_engine(parts: Parts) -> None:
+    """Where `nlu.engine` was changed, a model of that engine goes live; nobody has to promote one for it."""
+    wanted = parts.settings.nlu.engine
+    live, _ = await parts.tuning.live()
+    if not live or engine_of(live) == wanted:
+        return
+    chosen = await _to_begin_with(parts)
+    if engine_of(chosen) == wanted:
+        with suppress(TooLate):  # another process was faster
+            await parts.tuning.promote(chosen)
+
+
 async def have_a_model(parts: Parts) -> None:
     """Train the starter model if there is none; after that the live model is whatever was promoted."""
     live, _ = await parts.tuning.live()
     if not live:
-        await parts.tuning.promote(await parts.models.latest() or await _train(parts))
+        await _first_model(parts)
     await parts.tuning.follow()
     if not await _usable(parts):
         raise ConfigError(
@@ -100,10 +122,49 @@ async def have_a_model(parts: Parts) -> None:
         )
 
 
-async def _train(parts: Parts) -> str:
-    click.echo("Training the first model from your examples (a few seconds) …", err=True)
-    nlu = parts.settings.nlu
-    return (await train([Path(path) for path in nlu.data], Path(nlu.models))).id
+async def _first_model(parts: Parts) -> None:
+    """Of several processes that start at once one trains; the others wait for it, or do it when it does not come."""
+    until = time.monotonic() + TRAINED_WITHIN
+    while parts.settings.shared and time.monotonic() < until and not await _is_ours_to_train(parts):
+        await asyncio.sleep(FOLLOW_EVERY)
+        if (await parts.tuning.live())[0]:
+            return
+    try:
+        await parts.tuning.promote(await _to_begin_with(parts))
+    except TooLate:
+        return  # somebody else was faster, with the same examples
+    except SwitchboardError:
+        await parts.store.apply(Changes(writes=(Delete(kind=Setting, id=STARTER),)))
+        raise
+
+
+async def _is_ours_to_train(parts: Parts) -> bool:
+    """The first to say so, until that is so long ago that it must have been killed."""
+    said = await parts.store.get(Setting, STARTER)
+    if said and now() - said.at < timedelta(seconds=TRAINED_WITHIN):
+        return False
+    claim = Setting(id=STARTER, value={}, at=now(), version=said.version if said else 0)
+    write = Update(record=claim) if said else Insert(record=claim)
+    return isinstance(await parts.store.apply(Changes(writes=(write,))), Applied)
+
+
+async def _to_begin_with(parts: Parts) -> str:
+    """A model of the configured engine; while that is away, one of the engine that needs nobody."""
+    engine = parts.settings.nlu.engine
+    try:
+        return await parts.models.latest(engine) or await _train(parts, engine)
+    except EngineUnavailable as error:
+        if engine == EMBEDDED:
+            raise
+        log.warning("engine.away", engine=engine, why=str(error), stands_in=EMBEDDED)
+        return await parts.models.latest(EMBEDDED) or await _train(parts, EMBEDDED)
+
+
+async def _train(parts: Parts, engine: str) -> str:
+    patience = "a few seconds" if engine == EMBEDDED else "some minutes"
+    click.echo(f"Training the first model from your examples ({patience}) …", err=True)
+    async with understanding.http() as session:
+        return (await understanding.train(parts.settings, session, parts.settings.nlu.data, engine)).id
 
 
 async def _usable(parts: Parts) -> bool:
@@ -182,9 +243,9 @@ async def _start_adapters(parts: Parts, stack: AsyncExitStack) -> None:
             stack.push_async_callback(adapter.stop)
 
 
-async def _listen(parts: Parts, stack: AsyncExitStack) -> None:
-    server = parts.settings.server
-    app = application.build(web_context(parts), probes(parts))
+async def _listen(parts: Parts, stack: AsyncExitStack, role: str) -> None:
+    server, ready = parts.settings.server, probes(parts)
+    app = application.probed(ready) if role == WORKER else application.build(web_context(parts), ready)
     # Unpacking a body happens on the loop before anybody has looked at its sender.
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=5, auto_decompress=False)
     await runner.setup()
@@ -232,8 +293,14 @@ async def _follow(parts: Parts) -> None:
             log.exception("model.follow")
 
 
-def _greet(settings: Settings, password: str) -> None:
+def _greet(settings: Settings, role: str, password: str) -> None:
     url = settings.server.url
+    if role == WORKER:
+        where = f"http://{settings.server.host}:{settings.server.port}"
+        click.echo(
+            f"\n  {settings.brand.name}: a worker is at work; {where}/readyz says how. Stop with Ctrl-C.\n"
+        )
+        return
     click.echo(f"\n  {settings.brand.name} is listening.\n")
     click.echo(f"  Chat as a customer   {url}/")
     click.echo(f"  Work as an agent     {url}/console")

@@ -47,10 +47,18 @@ class Thresholds(Struct, frozen=True, kw_only=True):
 class Nlu(Struct, frozen=True, kw_only=True):
     engine: Literal["embedded", "rasa"] = "embedded"
     rasa_url: NonEmpty = "http://127.0.0.1:5005"
+    rasa_token: str = ""
+    rasa_jwt_secret: str = ""
+    rasa_timeout: Annotated[float, Meta(gt=0, le=30)] = 1.0
+    rasa_models: NonEmpty = "var/rasa/models"
+    rasa_config: NonEmpty = "nlu/rasa_project/config.yml"
     data: tuple[NonEmpty, ...] = ("nlu/data",)
     models: NonEmpty = "var/models"
     answers: NonEmpty = "nlu/data/answers.yml"
     thresholds: Thresholds = Thresholds()
+
+    def __repr__(self) -> str:
+        return f"<Nlu {self.engine}>"
 
 
 class Lookup(Struct, frozen=True, kw_only=True):

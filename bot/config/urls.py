@@ -15,9 +15,8 @@ KEYS = ("store", "queue", "files")
 USER = r"(?:[^\s@/?#]+@)?"  # a password's special characters are percent-encoded
 HOSTS = r"[^\s,@/?#]+(?:,[^\s,@/?#]+)*"
 SQLITE = re.compile(r"sqlite:///[^?#]+")
-MONGODB = re.compile(rf"mongodb(?:\+srv)?://{USER}{HOSTS}/[\w-]+(?:\?\S+)?")
-NAMELESS = re.compile(rf"mongodb(?:\+srv)?://{USER}{HOSTS}/?(?:\?\S+)?")
-REDISES = re.compile(rf"rediss?(?:\+cluster)?://{USER}{HOSTS}(?:/\d*)?(?:\?\S+)?")
+MONGODB = re.compile(rf"mongodb(?:\+srv)?://{USER}{HOSTS}(?:/[\w-]*)?(?:\?\S+)?")
+REDISES = re.compile(rf"rediss?://{USER}[^\s,@/?#]+(?:/\d*)?(?:\?\S+)?")
 PASSWORD = re.compile(r"://[^@/]*:(?P<password>[^@/]+)@")
 CREDENTIALS = re.compile(r"://\S*@")
 
@@ -47,19 +46,12 @@ def refuse_written_passwords(raw: Any) -> None:
 def check(store: str, queue: str, files: str) -> None:
     """Each is an address we know, and they go together. Raises `BadShape`; quotes none of them."""
     if not (SQLITE.fullmatch(store) or MONGODB.fullmatch(store)):
-        _refuse_nameless("store", store)
         raise BadShape("store", f"is no database we know; write sqlite:///path/to/file.db or {MONGO}.")
     if queue != "memory://" and not REDISES.fullmatch(queue):
         raise BadShape("queue", f"is no queue we know; write memory:// or {REDIS}.")
     if "://" in files and not MONGODB.fullmatch(files):
-        _refuse_nameless("files", files)
         raise BadShape("files", f"is no folder we know; write a path such as var/files, or {MONGO}.")
     _refuse_half(store, queue)
-
-
-def _refuse_nameless(key: str, url: str) -> None:
-    if NAMELESS.fullmatch(url):
-        raise BadShape(key, f"names no database; write its name behind the host: {MONGO}.")
 
 
 def _refuse_half(store: str, queue: str) -> None:

@@ -13,7 +13,7 @@ from msgspec import Struct, field
 from bot.domain.cases import Agent, Case
 from bot.domain.desks import DeskEvent, Gone, Post
 from bot.domain.messages import Attachment, Inbound, Message
-from bot.domain.outbox import Receipt
+from bot.domain.outbox import Posting, Receipt
 from bot.domain.understanding import Context, Understanding
 
 T = TypeVar("T", bound=Struct)
@@ -150,6 +150,7 @@ class Later(Struct, frozen=True, kw_only=True):
     """What a key's work says when something has to wait: look at the key again after this long."""
 
     delay: timedelta
+    urgent: bool = False
 
 
 class Queue(Protocol):
@@ -403,7 +404,7 @@ class Desk(Protocol):
     def render(self, post: Post) -> tuple[Payload, ...]:
         """Pure; nothing where a desk has no place for it."""
 
-    def rates(self, case: Case) -> tuple[Rate, ...]: ...
+    def rates(self, case: Case, posting: Posting) -> tuple[Rate, ...]: ...
     async def send(self, payload: Payload) -> Receipt: ...
 
 
@@ -449,6 +450,14 @@ class Understander(Protocol):
 
     async def understand(self, text: str, context: Context) -> Understanding:
         """Raises `EngineUnavailable`; an empty text is understood as nothing (confidence 0)."""
+
+
+@runtime_checkable
+class Prepares(Protocol):
+    """An engine that is somewhere else, and has to have its model at work there before it goes live."""
+
+    async def prepare(self) -> None:
+        """Raises `BadData` when it does not have the model; being away for a moment is no error."""
 
 
 class Lookups(Protocol):

@@ -8,7 +8,7 @@ import structlog
 
 from bot.domain.errors import EngineUnavailable, StoreUnavailable, SwitchboardError, TooLate, Unknown
 from bot.domain.journal import Did, Entry
-from bot.domain.ports import Applied, Changes, Clock, Insert, Setting, Store, Understander, Update
+from bot.domain.ports import Applied, Changes, Clock, Insert, Prepares, Setting, Store, Understander, Update
 from bot.domain.understanding import Context, Understanding
 
 log = structlog.get_logger()
@@ -75,7 +75,9 @@ class Tuning:
 
     async def promote(self, id: str) -> None:
         """Make a model live in every process. Raises `Unknown`, `BadData`, `TooLate`."""
-        await self._load(id)  # what cannot be loaded must not go live
+        engine: object = await self._load(id)  # what cannot be loaded must not go live
+        if isinstance(engine, Prepares):
+            await engine.prepare()
         now_live, previous = await self.live()
         if id != now_live:
             await self._set(id, [now_live, *previous] if now_live else previous)
