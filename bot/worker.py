@@ -13,11 +13,13 @@ from msgspec.structs import replace
 
 from bot import metrics
 from bot.domain.cases import Case
+from bot.domain.desks import DeskEvent
 from bot.domain.errors import StoreUnavailable
 from bot.domain.messages import Event, EventState, Fetch, MessageState
 from bot.domain.outbox import WAITING, OutboxRow
 from bot.domain.ports import Changes, Clock, Delete, Held, Later, Query, Queue, Session, Store, Update, Work
 from bot.services.answering import Answering
+from bot.services.attending import Attending
 from bot.services.fetching import Fetching
 from bot.services.sending import Sending
 from handoff.takeover import Takeover
@@ -50,11 +52,13 @@ class Worker:
         answering: Answering,
         sending: Sending,
         fetching: Fetching,
+        attending: Attending,
         takeover: Takeover,
         clock: Clock,
         polls: Mapping[str, Poll] | None = None,  # by account: what goes on until it is cancelled
         lanes: int = 32,
         sends: int = 128,
+        desks: int = 16,
         fetches: int = 4,  # a file is held in memory while it is copied
     ) -> None:
         self._store = store
@@ -66,6 +70,7 @@ class Worker:
             (Work.LANE, answering.work, lanes),
             (Work.SEND, sending.work, sends),
             (Work.FETCH, fetching.work, fetches),
+            (Work.DESK, attending.work, desks),
             (Work.POLL, self._poll, max(len(self._polls), 1)),
         )
         self._loops: list[asyncio.Task[None]] = []
@@ -115,12 +120,11 @@ class Worker:
 
     async def _handle(self, held: Held, handle: Handle) -> None:
         keeper = asyncio.create_task(self._keep(held, asyncio.current_task()))
-        later: timedelta | None = AFTER_TROUBLE  # whatever breaks below is tried again
+        later: Later | None = Later(delay=AFTER_TROUBLE)  # whatever breaks below is tried again
         try:
-            found = await handle(held.key)
-            later = found.delay if found else None
+            later = await handle(held.key)
         except asyncio.CancelledError:
-            later = timedelta()  # somebody else goes on with it
+            later = Later(delay=timedelta())  # somebody else goes on with it
             raise
         except StoreUnavailable:
             log.warning("store.unavailable", work=held.work)
@@ -130,11 +134,11 @@ class Worker:
             keeper.cancel()
             await self._give_back(held, later)
 
-    async def _give_back(self, held: Held, later: timedelta | None) -> None:
+    async def _give_back(self, held: Held, later: Later | None) -> None:
         with suppress(Exception):  # the sweeper wakes what is not handed back properly
             await self._queue.done(held)
             if later is not None:
-                await self._queue.wake(held.work, held.key, delay=later)
+                await self._queue.wake(held.work, held.key, delay=later.delay, urgent=later.urgent)
 
     async def _keep(self, held: Held, hand: asyncio.Task[Any] | None) -> None:
         """Extend the lease; what must not be done twice at once ends with it."""
@@ -170,6 +174,8 @@ class Worker:
         for state in (*WAITING, MessageState.SENDING):
             for row in await self._store.find(_old(OutboxRow, state, "not_before", before)):
                 await self._queue.wake(Work.SEND, row.order_key, urgent=row.urgent)
+        for told in await self._store.find(_old(DeskEvent, EventState.PENDING, "received_at", before)):
+            await self._queue.wake(Work.DESK, told.lane)
         waiting = Query(kind=Fetch, until={"not_before": before}, order="not_before", limit=SWEEP)
         for fetch in await self._store.find(waiting):
             await self._queue.wake(Work.FETCH, fetch.id)

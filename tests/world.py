@@ -13,13 +13,17 @@ from bot.domain.cases import Case
 from bot.domain.journal import Did, Entry
 from bot.domain.messages import Event, Fetch, Inbound, Message
 from bot.domain.outbox import OutboxRow
-from bot.domain.ports import Act, AgentAction, Later, NewId, Query, Store
+from bot.domain.ports import Act, AgentAction, Desk, Later, NewId, Query, Store
 from bot.domain.turns import Policy
 from bot.domain.understanding import Understanding
 from bot.queues.memory import MemoryBroadcast, MemoryQueue
+from bot.services.alarms import Alarms
 from bot.services.answering import Answering
+from bot.services.attending import Attending
 from bot.services.fetching import Fetching
+from bot.services.following import Following
 from bot.services.ledger import Ledger
+from bot.services.posts import Posts
 from bot.services.receiving import Receiving
 from bot.services.reporting import Reporting
 from bot.services.sending import Sending
@@ -61,7 +65,10 @@ class World:
         self.policy, self.rules, self.desk = policy_, rules_, FakeDesk()
         self.lookups = FakeLookups({"4711": {"status": "shipped"}})
         self.queue, self.broadcast = MemoryQueue(), MemoryBroadcast()
-        self.commit = Ledger(store, self.queue, self.broadcast, self.clock)
+        self.desks: dict[str, Desk] = {"console": self.desk}
+        self.alarms = Alarms(store, self.clock)
+        follow = Following(store, lambda: self.rules.copies, self.clock, self.new_id)
+        self.commit = Ledger(store, self.queue, self.broadcast, self.clock, follow)
         self.reporting = Reporting(store, self.clock, ["test"])
         self.connectors = {("test", "shop"): channel}
         self.takeover = Takeover(
@@ -87,6 +94,8 @@ class World:
             chance=lambda: 1.0,
         )
 
+        self.attending = Attending(store=store, desks=self.desks, takeover=self.takeover, clock=self.clock)
+
     def make_answering(self) -> Answering:
         return Answering(
             store=self.store,
@@ -107,7 +116,8 @@ class World:
             store=self.store,
             commit=self.commit,
             connectors=self.connectors,
-            desks={"console": self.desk},
+            posts=Posts(self.store, self.desks, lambda _: self.channel.capabilities, self.clock, self.new_id),
+            alarms=self.alarms,
             takeover=self.takeover,
             clock=self.clock,
             new_id=self.new_id,
@@ -122,6 +132,7 @@ class World:
             answering=self.answering,
             sending=self.sending,
             fetching=self.fetching,
+            attending=self.attending,
             takeover=self.takeover,
             clock=self.clock,
         )

@@ -134,6 +134,7 @@ class DeskEvent(Struct, frozen=True, kw_only=True):
     payload: Raw = Raw(b"{}")
     state: EventState = EventState.PENDING
     attempts: int = 0
+    not_before: datetime | None = None  # of the next try
     error: str = ""
     version: int = 0
 

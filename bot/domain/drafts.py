@@ -235,6 +235,14 @@ def system_note(case: Case, text: str, now: datetime, new_id: NewId, ping: str =
     return noted(case, SYSTEM, text, now, new_id, ping=ping)
 
 
+def left(case: Case, desk: str, receipt: str, now: datetime, new_id: NewId) -> Insert:
+    """An earlier card says where its case goes on."""
+    (row,) = posted(case, [desk], Posting.LEFT, now, new_id)
+    assert isinstance(row, Insert)
+    assert isinstance(row.record, OutboxRow)
+    return replace(row, record=replace(row.record, about=receipt))
+
+
 def posted(
     case: Case, desks: Sequence[str], posting: Posting, now: datetime, new_id: NewId, message: str = ""
 ) -> list[Write]:

@@ -15,7 +15,6 @@ from bot import metrics
 from bot.domain import drafts
 from bot.domain.cases import Case, Reason
 from bot.domain.customers import Identity
-from bot.domain.desks import Card, ThreadPost
 from bot.domain.errors import (
     ChatMoved,
     Misconfigured,
@@ -29,7 +28,7 @@ from bot.domain.errors import (
 )
 from bot.domain.journal import Did
 from bot.domain.messages import Message, MessageState, Role
-from bot.domain.outbox import CHANGING, UNSENT, Destination, OutboxRow, Posted, Posting, Receipt, posted_id
+from bot.domain.outbox import CHANGING, UNSENT, Destination, OutboxRow, Posting, Receipt
 from bot.domain.ports import (
     Applied,
     Changes,
@@ -37,10 +36,8 @@ from bot.domain.ports import (
     Commit,
     Connector,
     Deletes,
-    Desk,
     Edits,
     Finds,
-    Insert,
     Later,
     NewId,
     Payload,
@@ -50,6 +47,8 @@ from bot.domain.ports import (
     Update,
     Write,
 )
+from bot.services.alarms import Alarms
+from bot.services.posts import NOTHING, Posts, Rendered
 from handoff.takeover import Takeover
 
 log = structlog.get_logger()
@@ -63,7 +62,6 @@ CLOCKS_DIFFER = timedelta(minutes=1)  # a row from further ahead was made before
 PATIENCE = 1.0  # seconds a row may hold its place while its rate is used up
 LONG = timedelta(minutes=1)  # whoever waits longer for their words to go out is told until when
 BEHIND = 50  # rows behind a held one that are looked at
-TRANSCRIPT = 200  # messages a card is made from
 STAYED = "The conversation has moved, and what was sent before stayed behind: it cannot be changed any more."
 
 
@@ -110,7 +108,8 @@ class Sending:
         store: Store,
         commit: Commit,
         connectors: Mapping[tuple[str, str], Connector],
-        desks: Mapping[str, Desk],
+        posts: Posts,
+        alarms: Alarms,
         takeover: Takeover,
         clock: Clock,
         new_id: NewId,
@@ -121,7 +120,8 @@ class Sending:
         self._store = store
         self._commit = commit
         self._connectors = connectors
-        self._desks = desks
+        self._posts = posts
+        self._alarms = alarms
         self._takeover = takeover
         self._clock = clock
         self._new_id = new_id
@@ -163,7 +163,7 @@ class Sending:
             wait = self._limits.expected(await self._rates(row))
         except (SendError, Unknown):
             return None  # said where it is handed over
-        return Later(delay=timedelta(seconds=wait)) if wait > PATIENCE else None
+        return Later(delay=timedelta(seconds=wait), urgent=row.urgent) if wait > PATIENCE else None
 
     # ── One row ─────────────────────────────────────────────────────────────────────────────────
 
@@ -172,7 +172,8 @@ class Sending:
         try:
             if row.posting in CHANGING:
                 await self._change(row)
-            payloads = () if row.posting in CHANGING else await self._payloads(row)
+            rendered = NOTHING if row.posting in CHANGING else await self._rendered(row)
+            payloads = rendered.payloads
             receipts = list(row.receipts)
             for payload in payloads[row.parts_sent :]:
                 await asyncio.sleep(self._limits.wait(await self._rates(row)))
@@ -188,10 +189,12 @@ class Sending:
         except Exception as error:
             log.exception("send.broke", row=row.id, channel=row.channel)
             return await self._deferred(row, SendDeferred(f"internal error ({type(error).__name__})"))
-        await self._sent(row)
+        await self._sent(row, rendered)
         return None
 
     async def _not_sent(self, row: OutboxRow, error: SendError | Unknown) -> Later | None:
+        if row.destination is Destination.DESK and isinstance(error, SendRejected):
+            return await self._not_posted(row, error)
         if isinstance(error, SendDeferred):
             return await self._deferred(row, error)
         if isinstance(error, SendInDoubt):
@@ -199,6 +202,18 @@ class Sending:
         if isinstance(error, ChatMoved):
             return await self._redirected(row, error)
         await self._failed(row, str(error), error if isinstance(error, SendError) else None)
+        return None
+
+    async def _not_posted(self, row: OutboxRow, error: SendRejected) -> Later | None:
+        """A desk that an operator has to mend gets everything later, in order; a card that is gone comes anew."""
+        if isinstance(error, Misconfigured):
+            await self._alarms.sound(row.channel, error.reason)
+            return await self._deferred(row, SendDeferred(error.reason))
+        if isinstance(error, RecipientUnreachable):
+            anew = await self._posts.lost(row)
+            await self._settle(replace(row, reason=error.reason), MessageState.CANCELLED, error.reason, anew)
+            return None
+        await self._failed(row, str(error), error)
         return None
 
     async def _change(self, row: OutboxRow) -> None:
@@ -213,21 +228,13 @@ class Sending:
         else:
             raise SendRejected("This channel cannot change what was sent.")
 
-    async def _payloads(self, row: OutboxRow) -> tuple[Payload, ...]:
-        if row.destination is Destination.CHANNEL:
-            message = await self._message(row)
-            if not row.by_agent:  # a person may try all the same, and is told what comes of it
-                await self._reachable(message)
-            return self._connector(row).render(message)
-        desk = self._desk(row)
-        posted = await self._store.get(Posted, posted_id(row.channel, row.case))
-        case = await self._case(row)
-        if row.posting is Posting.THREAD:
-            message = await self._message(row)
-            return desk.render(
-                ThreadPost(case=case, message=message, card_receipt=posted.receipt if posted else "")
-            )
-        return desk.render(await self._card(case, posted.receipt if posted else ""))
+    async def _rendered(self, row: OutboxRow) -> Rendered:
+        if row.destination is Destination.DESK:
+            return await self._posts.rendered(row)
+        message = await self._message(row)
+        if not row.by_agent:  # a person may try all the same, and is told what comes of it
+            await self._reachable(message)
+        return Rendered(payloads=self._connector(row).render(message))
 
     async def _reachable(self, message: Message) -> None:
         """Raises `RecipientUnreachable`: who blocked us is not tried again until they are back."""
@@ -240,35 +247,22 @@ class Sending:
         equals = {"channel": address.channel, "account": address.account, "user": address.user}
         return await self._store.find(Query(kind=Identity, equals=equals, limit=1))
 
-    async def _card(self, case: Case, receipt: str) -> Card:
-        query = Query(kind=Message, equals={"case": case.id}, order="-seq", limit=TRANSCRIPT)
-        transcript = tuple(reversed(await self._store.find(query)))
-        before = Query(kind=Case, equals={"customer": case.customer}, order="-opened_at", limit=4)
-        previous = tuple(other for other in await self._store.find(before) if other.id != case.id)
-        return Card(case=case, transcript=transcript, previous=previous, receipt=receipt)
-
     async def _send(self, row: OutboxRow, payload: Payload) -> Receipt:
         if row.destination is Destination.CHANNEL:
             return await self._connector(row).send(payload)
-        return await self._desk(row).send(payload)
+        return await self._posts.desk(row).send(payload)
 
     async def _rates(self, row: OutboxRow) -> tuple[Rate, ...]:
         if row.destination is Destination.CHANNEL:
             message = await self._message(row)
             return self._connector(row).rates(message.address.chat)
-        return self._desk(row).rates(await self._case(row))
+        return self._posts.desk(row).rates(await self._case(row), row.posting)
 
     def _connector(self, row: OutboxRow) -> Connector:
         connector = self._connectors.get((row.channel, row.account))
         if connector is None:
             raise Misconfigured(f"The account {row.channel}/{row.account} is not configured any more.")
         return connector
-
-    def _desk(self, row: OutboxRow) -> Desk:
-        desk = self._desks.get(row.channel)
-        if desk is None:
-            raise Misconfigured(f"The desk {row.channel} is not configured any more.")
-        return desk
 
     async def _message(self, row: OutboxRow) -> Message:
         message = await self._store.get(Message, row.message)
@@ -281,32 +275,24 @@ class Sending:
 
     # ── What became of it ───────────────────────────────────────────────────────────────────────
 
-    async def _sent(self, row: OutboxRow) -> None:
+    async def _sent(self, row: OutboxRow, rendered: Rendered) -> None:
+        row = replace(row, reason="")
         if row.posting in CHANGING:
-            await self._settle(replace(row, reason=""), MessageState.SENT, "", [])
+            await self._settle(row, MessageState.SENT, "", [])
             return
         metrics.SENT.labels(row.channel).inc()
         metrics.SENDING.labels(row.channel).observe((self._clock() - row.created_at).total_seconds())
+        if row.destination is Destination.DESK:
+            await self._alarms.clear(row.channel)
+            await self._settle(row, MessageState.SENT, "", await self._posts.posted(row, rendered))
+            return
         facts: drafts.Attributes = {"role": row.role, "message": row.message, "resent": row.resent}
-        to_customer = row.destination is Destination.CHANNEL
-        extra = [await self._fact(Did.SENT, row, facts)] if to_customer else await self._posted(row)
         external = row.receipts[-1] if row.receipts else ""
-        await self._settle(replace(row, reason=""), MessageState.SENT, "", extra, external)
-
-    async def _posted(self, row: OutboxRow) -> list[Write]:
-        if row.posting is not Posting.CARD or not row.receipts:
-            return []
-        known = await self._store.get(Posted, posted_id(row.channel, row.case))
-        if known:
-            return []
-        new = Posted(
-            id=posted_id(row.channel, row.case), case=row.case, receipt=row.receipts[-1], at=self._clock()
-        )
-        return [Insert(record=new)]
+        await self._settle(row, MessageState.SENT, "", [await self._fact(Did.SENT, row, facts)], external)
 
     async def _deferred(self, row: OutboxRow, error: SendDeferred, *facts: Write) -> Later | None:
         attempts = row.attempts + 1
-        if attempts >= ATTEMPTS:
+        if attempts >= ATTEMPTS and row.destination is Destination.CHANNEL:
             await self._failed(row, f"{error.reason} (tried {attempts} times)", None)
             return None
         metrics.RETRIED.labels(row.channel).inc()
@@ -341,7 +327,8 @@ class Sending:
         """As the platform says, else exponential, with jitter so that many rows do not come back at once."""
         if error.retry_after is not None:
             return error.retry_after
-        return timedelta(seconds=min(BACKOFF_CAP, 2.0**attempts) * (0.5 + self._chance() / 2))
+        grown = min(BACKOFF_CAP, 2.0 ** min(attempts, ATTEMPTS))
+        return timedelta(seconds=grown * (0.5 + self._chance() / 2))
 
     async def _redirected(self, row: OutboxRow, error: ChatMoved) -> Later | None:
         """The platform gave the conversation another id: everything to come goes there, this row first."""
@@ -400,7 +387,11 @@ class Sending:
         if not isinstance(destination, Finds):
             return await self._guess(row)
         try:
-            payloads = await self._payloads(row)
+            rendered = await self._rendered(row)
+            payloads = rendered.payloads
+            if not payloads:
+                await self._sent(row, rendered)
+                return None
             part = min(row.parts_sent, len(payloads) - 1)
             receipt = await destination.find(payloads[part])
         except SendDeferred as error:
@@ -412,7 +403,7 @@ class Sending:
             return await self._deferred(
                 row, SendDeferred("It had not arrived.", at_once), await self._doubt(row)
             )
-        return await self._arrived(row, receipt, len(payloads))
+        return await self._arrived(row, receipt, rendered)
 
     async def _guess(self, row: OutboxRow) -> Later | None:
         """Nobody can say: a bot's words are worth a second time, a person's are the person's to repeat."""
@@ -434,20 +425,20 @@ class Sending:
         await self._settle(again, MessageState.SENDING, error.reason, [])
         return Later(delay=delay)
 
-    async def _arrived(self, row: OutboxRow, receipt: Receipt, parts: int) -> Later | None:
+    async def _arrived(self, row: OutboxRow, receipt: Receipt, rendered: Rendered) -> Later | None:
         """This part is there; the parts after it still have to be sent."""
         receipts = (*row.receipts, receipt.external_id)
         known = replace(row, parts_sent=row.parts_sent + 1, receipts=receipts, not_before=self._clock())
-        if known.parts_sent < parts:
+        if known.parts_sent < len(rendered.payloads):
             await self._settle(known, MessageState.DEFERRED, "", [])
         else:
-            await self._sent(known)
+            await self._sent(known, rendered)
         return None
 
     def _destination(self, row: OutboxRow) -> object:
         if row.destination is Destination.CHANNEL:
             return self._connectors.get((row.channel, row.account))
-        return self._desks.get(row.channel)
+        return self._posts.desk(row)
 
     async def _doubt(self, row: OutboxRow) -> Write:
         return await self._fact(Did.DOUBTED, row, {"message": row.message, "role": row.role})

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from bot.domain.cases import Case
 from bot.domain.desks import Post, ThreadPost
-from bot.domain.outbox import Receipt
+from bot.domain.outbox import Posting, Receipt
 from bot.domain.ports import Payload, Rate
 
 Hint = Callable[[str], Awaitable[None]]  # "this case changed", for every console that listens
@@ -29,7 +29,7 @@ class ConsoleDesk:
             return ({"case": post.case.id, "message": post.message.id},)
         return ({"case": post.case.id},)
 
-    def rates(self, case: Case) -> tuple[Rate, ...]:
+    def rates(self, case: Case, posting: Posting) -> tuple[Rate, ...]:
         return ()
 
     async def send(self, payload: Payload) -> Receipt:

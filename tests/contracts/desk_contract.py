@@ -10,6 +10,7 @@ import pytest
 
 from bot.domain.desks import Card, ThreadPost
 from bot.domain.messages import Author, AuthorKind, Direction, Message, MessageState
+from bot.domain.outbox import Posting
 from bot.domain.ports import Desk, Finds, Payload
 from tests.builders import HERE, NOON, case
 
@@ -126,7 +127,8 @@ class DeskContract:
         assert again.external_id == first.external_id
 
     def test_rates_are_rates(self, desk: Desk) -> None:
-        assert all(rate.key and rate.per_second > 0 and rate.burst >= 1 for rate in desk.rates(case()))
+        rates = [rate for posting in Posting for rate in desk.rates(case(), posting)]
+        assert all(rate.key and rate.per_second > 0 and rate.burst >= 1 for rate in rates)
 
     async def test_no_repr_shows_what_was_written(self, desk: Desk) -> None:
         payload, *_ = desk.render(card(SECRET))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bot.domain.cases import Case
 from bot.domain.desks import Card, Post
-from bot.domain.outbox import Receipt
+from bot.domain.outbox import Posting, Receipt
 from bot.domain.ports import Payload, Rate
 
 
@@ -18,7 +18,7 @@ class FakeDesk:
     def render(self, post: Post) -> tuple[Payload, ...]:
         return ({"case": post.case.id, "card": isinstance(post, Card)},)
 
-    def rates(self, case: Case) -> tuple[Rate, ...]:
+    def rates(self, case: Case, posting: Posting) -> tuple[Rate, ...]:
         return ()
 
     async def send(self, payload: Payload) -> Receipt:

@@ -74,6 +74,7 @@ async def working(here: World, account: Account, who: str, queue: Any = None) ->
         answering=here.answering,
         sending=here.sending,
         fetching=here.fetching,
+        attending=here.attending,
         takeover=here.takeover,
         clock=here.clock,
         polls={"telegram:shop": lambda: account.poll(who)},
