@@ -38,6 +38,7 @@ _DIES_WITH_US = (
 _SMALL = (
     *("--wiredTigerCacheSizeGB", "0.25", "--oplogSize", "64", "--bind_ip", "127.0.0.1", "--nounixsocket"),
     *("--setParameter", "diagnosticDataCollectionEnabled=false"),
+    *("--setParameter", "enableTestCommands=1"),  # lets a test make a command fail
     # What a killed client left open holds up others for as long.
     *("--setParameter", "transactionLifetimeLimitSeconds=3"),
 )

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from datetime import timedelta
 from typing import Any, TypeVar
 
+import pymongo
 from msgspec import Struct
 from pymongo import ReturnDocument
 from pymongo.errors import PyMongoError
@@ -22,6 +23,7 @@ from bot.stores.mongo.migrations import prepare
 from bot.stores.mongo.turns import Turns
 from bot.stores.mongo.units import (
     COUNTERS,
+    DUPLICATE_KEY,
     SEQUENCES,
     Refused,
     Session,
@@ -41,8 +43,9 @@ AT_ONCE = 1000  # documents per answer of the server
 
 SNAPSHOT = ReadConcern("snapshot")
 
+SHORTEST, LONGEST = 0.002, 0.1  # seconds between two tries
+
 TRANSIENT, UNKNOWN = "TransientTransactionError", "UnknownTransactionCommitResult"
-DUPLICATE_KEY = 11000
 
 
 class MongoStore:
@@ -157,39 +160,47 @@ class MongoStore:
     async def _transaction(self, db: Database, changes: Changes, session: Session) -> Applied:
         """Tries again while others are in the way, with the same session: that ends what it left open."""
         until = time.monotonic() + self._patience.total_seconds()
-        pause = 0.001
+        pause = SHORTEST
         while True:
             try:
-                return await self._try(db, changes, session, until)
+                return await _try(db, changes, session, until)
             except PyMongoError as exc:
                 if not _is_passing(exc) or time.monotonic() > until:
                     raise
             await asyncio.sleep(pause * random.random())  # noqa: S311 - no secret, only spread
-            pause = min(pause * 2, 0.1)
+            pause = min(pause * 2, LONGEST)
 
-    async def _try(self, db: Database, changes: Changes, session: Session, until: float) -> Applied:
-        session.start_transaction(read_concern=SNAPSHOT, write_concern=DURABLE)
-        try:
+
+async def _try(db: Database, changes: Changes, session: Session, until: float) -> Applied:
+    session.start_transaction(read_concern=SNAPSHOT, write_concern=DURABLE)
+    try:
+        with _by(until):
             given = await advance(db, scopes(changes), session)
             writes, sequences = numbered(changes, given)
             await write(db, changes.guards, writes, session)
-        except BaseException:
-            with suppress(PyMongoError):
-                await session.abort_transaction()
-            raise
-        await _commit(session, until)
-        return Applied(sequences=sequences)
+    except BaseException:
+        with suppress(PyMongoError), pymongo.timeout(1):
+            await session.abort_transaction()
+        raise
+    await _commit(session, until)
+    return Applied(sequences=sequences)
 
 
 async def _commit(session: Session, until: float) -> None:
     """Asking again is safe: the server remembers what became of the transaction."""
     while True:
         try:
-            return await session.commit_transaction()
+            with _by(until):
+                return await session.commit_transaction()
         except PyMongoError as exc:
             if not exc.has_error_label(UNKNOWN) or time.monotonic() > until:
                 raise
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(LONGEST)
+
+
+def _by(until: float) -> AbstractContextManager[None]:
+    """Whatever the driver does inside has to be done by then."""
+    return pymongo.timeout(max(until - time.monotonic(), SHORTEST))
 
 
 def _is_passing(exc: PyMongoError) -> bool:
