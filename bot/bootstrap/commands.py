@@ -261,10 +261,15 @@ async def chat(settings: Settings, customer: str) -> AsyncIterator[Conversation]
 
 async def check(settings: Settings, *, offline: bool) -> list[Finding]:
     """One finding per thing that can be wrong, with its fix."""
-    findings = [Finding(name="config", status="ok", detail=settings.file), _disk(settings)]
+    findings = [
+        Finding(name="config", status="ok", detail=settings.file),
+        *_disk(settings),
+        *_files(settings),
+    ]
     try:
         async with assembled(settings) as parts:
-            findings += [await _store(parts), *await _model(parts), _secret(settings), _api(settings)]
+            findings += [await _store(parts), *await _engines(parts)]
+            findings += [*await _model(parts), _secret(settings), _api(settings)]
             if not offline:
                 findings += await _engine(parts)
                 findings += await _lookups(parts)
@@ -276,8 +281,13 @@ async def check(settings: Settings, *, offline: bool) -> list[Finding]:
     return findings
 
 
-def _disk(settings: Settings) -> Finding:
-    folder = store_path(settings).parent
+def _disk(settings: Settings) -> list[Finding]:
+    """Wherever something grows: the database, or only the models."""
+    return [_free(Path(settings.nlu.models) if settings.shared else store_path(settings).parent)]
+
+
+def _free(folder: Path) -> Finding:
+    folder = folder.absolute()
     while not folder.exists():
         folder = folder.parent
     free = shutil.disk_usage(folder).free
@@ -289,11 +299,27 @@ def _disk(settings: Settings) -> Finding:
     return Finding(name="disk", status="ok", detail=detail)
 
 
+def _files(settings: Settings) -> list[Finding]:
+    if not settings.shared or not settings.files_on_this_machine:
+        return []
+    detail = f"{settings.files}: what customers attach can be seen by processes of this machine only"
+    fix = "Where processes run on several machines, set files to a mongodb:// address."
+    return [Finding(name="files", status="warn", detail=detail, fix=fix)]
+
+
+async def _engines(parts: Parts) -> list[Finding]:
+    """What those say about themselves that are servers of their own."""
+    engines: list[object] = [parts.store, parts.files, parts.queue]
+    return [finding for one in engines if isinstance(one, Checks) for finding in await one.check()]
+
+
 async def _store(parts: Parts) -> Finding:
     started = time.perf_counter()
     await parts.store.apply(Changes(writes=()))
     ms = (time.perf_counter() - started) * 1000
-    return Finding(name="store", status="ok", detail=f"{parts.settings.store}, a commit takes {ms:.1f} ms")
+    return Finding(
+        name="store", status="ok", detail=f"{parts.settings.store.shown}, a commit takes {ms:.1f} ms"
+    )
 
 
 async def _model(parts: Parts) -> list[Finding]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import os
 import secrets
 import tempfile
@@ -23,6 +24,7 @@ from bot.domain.errors import StoreUnavailable
 from bot.domain.ids import new_id
 from bot.domain.messages import Address, FeedEntry
 from bot.domain.ports import (
+    Applied,
     Broadcast,
     Capabilities,
     Changes,
@@ -34,6 +36,7 @@ from bot.domain.ports import (
     Polls,
     Query,
     Queue,
+    Setting,
     Store,
 )
 from bot.lookups import HttpLookups, LookupConfig
@@ -56,6 +59,7 @@ from handoff.desks.console import ConsoleDesk
 from handoff.takeover import Takeover
 
 SECRET_BYTES = 32
+SHORTEST_KEY = 32  # characters
 Connectors = dict[tuple[str, str], Connector]
 
 
@@ -84,6 +88,8 @@ async def assembled(settings: Settings) -> AsyncIterator[Parts]:
     live = Live(read_content(settings))
     async with opened(settings) as engines:
         secret = secret_key(settings, is_new=not await engines.store.find(Query(kind=Customer, limit=1)))
+        if settings.shared:
+            await _the_same_for_all(secret, engines.store)
         # How much happens at once is bounded by whoever asks (lanes, sends), so a slow platform holds up nobody.
         async with aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0), cookie_jar=aiohttp.DummyCookieJar()
@@ -203,8 +209,15 @@ def web_context(parts: Parts) -> Web:
 
 def secret_key(settings: Settings, *, is_new: bool) -> bytes:
     """The key of pseudonyms, chat tokens and sessions: from the environment, else made once beside a new store."""
-    if settings.environment.secret_key:
-        return settings.environment.secret_key.encode()
+    given = settings.environment.secret_key
+    if not settings.on_one_machine and len(given) < SHORTEST_KEY:
+        state = "is too short" if given else "is not set"
+        raise ConfigError(
+            f"SWITCHBOARD_SECRET_KEY {state}; with MongoDB or Redis every process needs the same one: set it to what "
+            f"`openssl rand -hex {SECRET_BYTES}` prints."
+        )
+    if given:
+        return given.encode()
     path = store_path(settings).parent / "secret.key"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -219,6 +232,19 @@ def secret_key(settings: Settings, *, is_new: bool) -> bytes:
     if len(key) < SECRET_BYTES:
         raise ConfigError(f"{path} is cut short; restore it from a backup or set SWITCHBOARD_SECRET_KEY.")
     return key
+
+
+async def _the_same_for_all(secret: bytes, store: Store) -> None:
+    """A process with another key would take every customer for a new one. Raises `ConfigError`."""
+    mark = hmac.new(secret, b"switchboard secret key", "sha256").hexdigest()
+    setting = Setting(id="secret", value={"mark": mark}, at=now())
+    if not isinstance(await store.apply(Changes(writes=(Insert(record=setting),))), Applied):
+        known = await store.get(Setting, setting.id)
+        if known and known.value["mark"] != mark:
+            raise ConfigError(
+                "SWITCHBOARD_SECRET_KEY is not the one this database was begun with; set the one the other "
+                "processes have. With another, nobody could go on with a chat or a session."
+            )
 
 
 def _may_be_made(path: Path, *, is_new: bool) -> None:

@@ -106,6 +106,15 @@ class Settings(Struct, frozen=True, kw_only=True):
         """Whether several processes, on several machines, may work with what it names."""
         return self.store.startswith("mongodb")
 
+    @property
+    def files_on_this_machine(self) -> bool:
+        return "://" not in self.files
+
+    @property
+    def on_one_machine(self) -> bool:
+        """Whether nothing it names can be used from another."""
+        return self.files_on_this_machine and not self.shared
+
     def listening(self, host: str | None, port: int | None) -> Settings:
         """The same with what the command line says; None leaves the file's value."""
         server = replace(
