@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import timedelta
 from http import HTTPStatus
+from io import BytesIO
 from typing import Any, cast
 from urllib.parse import quote
 
@@ -164,7 +165,8 @@ def _form(data: RequestData | None) -> Any:
     for name, (filename, content, mime) in cast(
         "Mapping[str, tuple[str, bytes, str]]", data.multipart_data
     ).items():
-        form.add_field(name, content, filename=filename, content_type=mime)
+        # As a file it is read and written in pieces: one piece of 50 MB would hold up everybody else.
+        form.add_field(name, BytesIO(content), filename=filename, content_type=mime)
     return form
 
 
@@ -319,18 +321,18 @@ def _flooded(error: Any) -> SendError:
 def _bad(error: Any) -> SendError:
     words = str(error.message)
     said = words.lower()
-    for kind, parts in REFUSALS:
+    for kind, parts, sentence in REFUSALS:
         if any(part in said for part in parts):
-            return kind(f"Telegram refuses it: {words}")
+            return kind(f"{sentence}: {words}")
     plainly = (sentence for part, sentence in PLAINLY.items() if part in said)
     return SendRejected(next(plainly, f"Telegram refuses it: {words}"))
 
 
-REFUSALS: tuple[tuple[type[SendRejected], tuple[str, ...]], ...] = (
-    (AlreadyDone, DONE),
-    (RecipientUnreachable, LOST_CHATS),
-    (BadEntities, ENTITIES),
-    (BadPicture, PICTURES),
+REFUSALS: tuple[tuple[type[SendRejected], tuple[str, ...], str], ...] = (
+    (AlreadyDone, DONE, "It is so already"),
+    (RecipientUnreachable, LOST_CHATS, "Telegram lets us write nothing in this chat"),
+    (BadEntities, ENTITIES, "Telegram refuses it"),
+    (BadPicture, PICTURES, "Telegram refuses it"),
 )
 
 

@@ -20,12 +20,12 @@ import aiohttp
 from aiohttp import web
 from msgspec import Struct
 
+from tests.fakes import telegram_rules as rules
+from tests.fakes.telegram_rules import Refusal, bad
+
 TOKEN = "123456:AAFakeTokenForTests"
 ME = {"id": 123456, "is_bot": True, "first_name": "Nordwind", "username": "nordwind_bot"}
-TEXT_LIMIT, CAPTION_LIMIT, CALLBACK_LIMIT = 4096, 1024, 64
-FILE_LIMIT = 20 * 1024 * 1024
-SECRET = re.compile(r"[A-Za-z0-9_-]{1,256}")
-OURS = re.compile(r"(?P<prefix>/file)?/bot(?P<token>[^/]+)/(?P<rest>.+)")
+OURS = re.compile(r"(?P<prefix>/file)?/bot(?P<token>\d+:[\w-]+)/(?P<rest>.+)")
 
 REQUIRED: Mapping[str, tuple[str, ...]] = {
     "getMe": (),
@@ -43,16 +43,14 @@ REQUIRED: Mapping[str, tuple[str, ...]] = {
     "deleteMessage": ("chat_id", "message_id"),
     "getFile": ("file_id",),
 }
-UNAUTHORIZED = {"ok": False, "error_code": 401, "description": "Unauthorized"}
 SENDS = ("sendMessage", "sendPhoto", "sendDocument")
-
-
-class Refusal(Exception):
-    """An answer that is none: code, description, parameters."""
-
-    def __init__(self, code: int, description: str, **parameters: int) -> None:
-        super().__init__(description)
-        self.code, self.description, self.parameters = code, description, parameters
+CHANGES = ("editMessageText", "editMessageCaption", "deleteMessage")
+LOOKS = ("entities", "caption_entities", "reply_markup")  # an edit that does not name them takes them away
+EMPTY = {"text": "message text is empty", "message_id": "message identifier is not specified"}
+UNCHANGED = (
+    "message is not modified: specified new message content and reply markup are exactly the same as a current "
+    "content and reply markup of the message"
+)
 
 
 class Sent(Struct, kw_only=True):
@@ -65,6 +63,7 @@ class Sent(Struct, kw_only=True):
     data: dict[str, Any]
     file: bytes = b""
     at: float
+    hours: float = 0  # since then, as far as Telegram knows
 
 
 class TelegramApi:
@@ -73,6 +72,13 @@ class TelegramApi:
         self.sent: list[Sent] = []
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self.blocked: set[str] = set()
+        self.forbidden: dict[str, str] = {}  # chat → what it says to every message: "bot was kicked from …"
+        self.refused: dict[str, str] = {}  # the same as a bad request: "chat not found", "not enough rights…"
+        self.topics: dict[str, dict[int, str]] = {}  # of a forum: number → "open", "closed"
+        self.known: set[tuple[str, int]] = set()  # messages of customers that can be quoted
+        self.bad_pictures = False
+        self.disk = ""  # where a server that runs with --local keeps its files
+        self.last_error: tuple[int, str] | None = None  # when and how a delivery failed
         self.moved: dict[str, int] = {}
         self.files: dict[str, bytes] = {}
         self.acknowledged: list[str] = []
@@ -97,17 +103,13 @@ class TelegramApi:
         self.url = ""
         self._methods: Mapping[str, Callable[[dict[str, Any]], Any]] = {
             "getMe": lambda _: ME,
-            "getWebhookInfo": lambda _: {
-                "url": self.webhook.get("url", ""),
-                "pending_update_count": len(self.waiting),
-                "has_custom_certificate": False,
-            },
+            "getWebhookInfo": self._webhook_info,
             "setWebhook": self._set_webhook,
             "deleteWebhook": self._delete_webhook,
             "sendMessage": self._message,
             "sendPhoto": self._file,
             "sendDocument": self._file,
-            "sendChatAction": lambda _: True,
+            "sendChatAction": self._chat_action,
             "answerCallbackQuery": self._acknowledge,
             "editMessageText": self._edit,
             "editMessageCaption": self._edit,
@@ -132,10 +134,8 @@ class TelegramApi:
             await runner.cleanup()
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
-        found = OURS.fullmatch(request.path)
         try:
-            if not found or found["token"] != TOKEN:
-                return web.json_response(UNAUTHORIZED, status=401)
+            found = _addressed(request.path)
             if found["prefix"]:
                 return self._download(found["rest"])
             return await self._answer(request, found["rest"])
@@ -155,16 +155,13 @@ class TelegramApi:
         self.calls.append((method, data))
         for name in REQUIRED[method]:
             if data.get(name) in {None, ""} and not (method == "setWebhook" and name == "url"):
-                raise Refusal(
-                    400,
-                    "Bad Request: message text is empty"
-                    if name == "text"
-                    else f"Bad Request: {name} is empty",
-                )
+                raise bad(EMPTY.get(name, f"{name} is empty"))
         if method == "getUpdates":
             return web.json_response({"ok": True, "result": await self._poll(data)})
         if method in SENDS:
             self._may_send(data)
+        if method in CHANGES:
+            self._has_moved(data)
         result = self._methods[method](data)
         if method in SENDS and self.lost_answers:
             self.lost_answers -= 1
@@ -184,11 +181,14 @@ class TelegramApi:
         chat, now = str(data["chat_id"]), time.monotonic()
         if self.trouble:
             self.trouble.popleft()()
-        if chat in self.moved:
-            text = "Bad Request: group chat was upgraded to a supergroup chat"
-            raise Refusal(400, text, migrate_to_chat_id=self.moved[chat])
+        self._has_moved(data)
         if chat in self.blocked:
             raise Refusal(403, "Forbidden: bot was blocked by the user")
+        if words := self.forbidden.get(chat):
+            raise Refusal(403, f"Forbidden: {words}")
+        if not re.fullmatch(r"-?\d+", chat) or chat in self.refused:
+            raise bad(self.refused.get(chat, "chat not found"))
+        self._into_a_topic(chat, data.get("message_thread_id"))
         if wait := self.slow_chats.pop(chat, 0):
             raise Refusal(429, f"Too Many Requests: retry after {wait}", retry_after=wait)
         if self._chance.random() < self.chance_of_429:
@@ -196,6 +196,17 @@ class TelegramApi:
                 429, f"Too Many Requests: retry after {self.retry_after}", retry_after=self.retry_after
             )
         self._within_limits(chat, now)
+
+    def _has_moved(self, data: dict[str, Any]) -> None:
+        if moved := self.moved.get(str(data["chat_id"])):
+            raise bad("group chat was upgraded to a supergroup chat", migrate_to_chat_id=moved)
+
+    def _into_a_topic(self, chat: str, topic: Any) -> None:
+        if not topic:
+            return
+        state = self.topics.get(chat, {}).get(int(topic))
+        if state != "open":
+            raise bad("TOPIC_CLOSED" if state == "closed" else "message thread not found")
 
     def _within_limits(self, chat: str, now: float) -> None:
         last = self._last[chat]
@@ -209,36 +220,31 @@ class TelegramApi:
         last.append(now)
 
     def _message(self, data: dict[str, Any]) -> dict[str, Any]:
-        text = str(data["text"])
-        if not text.strip():
-            raise Refusal(400, "Bad Request: message text is empty")
-        if _units(text) > TEXT_LIMIT:
-            raise Refusal(400, "Bad Request: message is too long")
-        self._check(data, "entities", text)
+        text = rules.check_text(data)
+        self._check(data, "entities")
         return self._keep("sendMessage", data, text)
 
     def _file(self, data: dict[str, Any]) -> dict[str, Any]:
         method = "sendPhoto" if "photo" in data else "sendDocument"
-        content = data["photo" if method == "sendPhoto" else "document"]
-        if not isinstance(content, bytes):
-            raise Refusal(400, "Bad Request: wrong file identifier/HTTP URL specified")
-        caption = str(data.get("caption", ""))
-        if _units(caption) > CAPTION_LIMIT:
-            raise Refusal(400, "Bad Request: message caption is too long")
-        self._check(data, "caption_entities", caption)
+        content = rules.check_upload(method, data["photo" if method == "sendPhoto" else "document"])
+        if method == "sendPhoto" and self.bad_pictures:
+            raise bad("PHOTO_INVALID_DIMENSIONS")
+        caption = rules.check_caption(data)
+        self._check(data, "caption_entities")
         return self._keep(method, data, caption, content)
 
-    def _check(self, data: dict[str, Any], key: str, text: str) -> None:
-        for entity in data.get(key, ()):
-            end = entity["offset"] + entity["length"]
-            if self.bad_entities or end > _units(text) or entity["length"] <= 0:
-                raise Refusal(400, "Bad Request: can't parse entities: entity is out of bounds")
-        for row in (data.get("reply_markup") or {}).get("inline_keyboard", ()):
-            if any(len(button["callback_data"].encode()) > CALLBACK_LIMIT for button in row):
-                raise Refusal(400, "Bad Request: BUTTON_DATA_INVALID")
+    def _check(self, data: dict[str, Any], entities: str) -> None:
+        if self.bad_entities and data.get(entities):
+            raise bad("can't parse entities: Can't find end of the entity starting at byte offset 0")
+        rules.check_keyboard(data)
         quoted = data.get("reply_parameters")
-        if quoted and not quoted.get("allow_sending_without_reply"):
-            raise Refusal(400, "Bad Request: message to be replied not found")
+        if not quoted or quoted.get("allow_sending_without_reply"):
+            return
+        if "message_id" not in quoted:
+            raise bad('can\'t find field "message_id"')
+        place = (str(data["chat_id"]), int(quoted["message_id"]))
+        if place not in self.known | {(sent.chat, sent.id) for sent in self.sent}:
+            raise bad("message to be replied not found")
 
     def _keep(self, method: str, data: dict[str, Any], text: str, file: bytes = b"") -> dict[str, Any]:
         chat = str(data["chat_id"])
@@ -258,44 +264,56 @@ class TelegramApi:
 
     def _edit(self, data: dict[str, Any]) -> bool:
         sent = self._known(data, "edit")
-        text = str(data.get("text", data.get("caption", "")))
-        if text == sent.text:
-            raise Refusal(
-                400, "Bad Request: message is not modified: specified new message content is the same"
-            )
+        what = "text" if "text" in data else "caption"
+        if (sent.method == "sendMessage") != (what == "text"):
+            raise bad(f"there is no {what} in the message to edit")
+        text = rules.check_text(data) if what == "text" else rules.check_caption(data)
+        self._check(data, "entities" if what == "text" else "caption_entities")
+        if text == sent.text and all(data.get(key) == sent.data.get(key) for key in LOOKS):
+            raise bad(UNCHANGED)
         sent.text = text
+        sent.data = {**{key: value for key, value in sent.data.items() if key not in LOOKS}, **data}
         return True
 
     def _delete(self, data: dict[str, Any]) -> bool:
-        self.sent.remove(self._known(data, "delete"))
+        sent = self._known(data, "delete")
+        if sent.hours >= rules.DELETABLE:
+            raise bad("message can't be deleted for everyone")
+        self.sent.remove(sent)
+        return True
+
+    def _chat_action(self, data: dict[str, Any]) -> bool:
+        if data["action"] not in rules.ACTIONS:
+            raise bad("wrong parameter action in request")
         return True
 
     def _known(self, data: dict[str, Any], what: str) -> Sent:
         for sent in self.sent:
             if (sent.chat, sent.id) == (str(data["chat_id"]), int(data["message_id"])):
                 return sent
-        raise Refusal(400, f"Bad Request: message to {what} not found")
+        raise bad(f"message to {what} not found")
 
     def _acknowledge(self, data: dict[str, Any]) -> bool:
         id = str(data["callback_query_id"])
         if id.startswith("old"):
-            words = "query is too old and response timeout expired or query ID is invalid"
-            raise Refusal(400, f"Bad Request: {words}")
+            raise bad("query is too old and response timeout expired or query ID is invalid")
+        if len(str(data.get("text", ""))) > rules.ALERT_LIMIT:
+            raise bad("MESSAGE_TOO_LONG")
         self.acknowledged.append(id)
         return True
 
     def _get_file(self, data: dict[str, Any]) -> dict[str, Any]:
         content = self.files.get(str(data["file_id"]))
         if content is None:
-            raise Refusal(400, "Bad Request: wrong file_id or the file is temporarily unavailable")
-        if len(content) > FILE_LIMIT:
-            raise Refusal(400, "Bad Request: file is too big")
+            raise bad("wrong file_id or the file is temporarily unavailable")
+        if len(content) > rules.DOWNLOAD_LIMIT and not self.disk:
+            raise bad("file is too big")
         id = data["file_id"]
         return {
             "file_id": id,
             "file_unique_id": id,
             "file_size": len(content),
-            "file_path": f"documents/{id}",
+            "file_path": f"{self.disk}documents/{id}",
         }
 
     def said_to(self, chat: int | str) -> list[str]:
@@ -305,11 +323,25 @@ class TelegramApi:
 
     def _set_webhook(self, data: dict[str, Any]) -> bool:
         if not str(data["url"]).startswith("https://"):
-            raise Refusal(400, "Bad Request: bad webhook: An HTTPS URL must be provided for webhook")
-        if "secret_token" in data and not SECRET.fullmatch(str(data["secret_token"])):
-            raise Refusal(400, "Bad Request: secret token contains unallowed characters")
+            raise bad("bad webhook: An HTTPS URL must be provided for webhook")
+        if urlsplit(str(data["url"])).port not in rules.PORTS:
+            raise bad("bad webhook: Webhook can be set up only on ports 80, 88, 443 or 8443")
+        if "secret_token" in data and not rules.SECRET.fullmatch(str(data["secret_token"])):
+            raise bad("secret token contains unallowed characters")
         self.webhook = data
         return True
+
+    def _webhook_info(self, _: dict[str, Any]) -> dict[str, Any]:
+        info: dict[str, Any] = {
+            "url": self.webhook.get("url", ""),
+            "has_custom_certificate": False,
+            "pending_update_count": len(self.waiting),
+        }
+        if self.last_error:
+            info |= dict(zip(("last_error_date", "last_error_message"), self.last_error, strict=True))
+        if "allowed_updates" in self.webhook:
+            info["allowed_updates"] = self.webhook["allowed_updates"]
+        return info
 
     def _delete_webhook(self, _: dict[str, Any]) -> bool:
         self.webhook = {}
@@ -371,6 +403,15 @@ class TelegramApi:
         return self.deliveries[-1]
 
 
+def _addressed(path: str) -> re.Match[str]:
+    found = OURS.fullmatch(path)
+    if not found:
+        raise Refusal(404, "Not Found")
+    if found["token"] != TOKEN:
+        raise Refusal(401, "Unauthorized")
+    return found
+
+
 def fails(code: int, description: str, **parameters: int) -> Callable[[], None]:
     def trouble() -> None:
         raise Refusal(code, description, **parameters)
@@ -419,7 +460,3 @@ def _nested(value: str) -> Any:
         except ValueError:
             return value
     return value
-
-
-def _units(text: str) -> int:
-    return len(text.encode("utf-16-le")) // 2
