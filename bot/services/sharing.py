@@ -82,5 +82,5 @@ class SharedModels:
 
 def _newest(value: dict[str, Any], keep: frozenset[str]) -> dict[str, Any]:
     """The latest, and those one can go back to."""
-    latest = sorted(value, key=lambda id: str(value[id]["at"]), reverse=True)[:KEPT]
+    latest = sorted(value, key=lambda id: str(value[id]["at"]))[-KEPT:]
     return {id: entry for id, entry in value.items() if id in keep or id in latest}
