@@ -26,7 +26,7 @@ from bot.bootstrap.engines import now, store_path
 from bot.bootstrap.parts import Parts, assembled, web_context
 from bot.config import ConfigError, Settings
 from bot.domain.errors import EngineUnavailable, SwitchboardError, TooLate
-from bot.domain.ports import Add, Applied, Changes, Delete, Insert, Query, Runs, Setting, Update, User
+from bot.domain.ports import Add, Applied, Changes, Checks, Delete, Insert, Query, Runs, Setting, Update, User
 from bot.web import app as application
 from bot.web.console.passwords import hash_password
 from bot.web.probes import Probe
@@ -278,7 +278,10 @@ def probes(parts: Parts) -> Mapping[str, Probe]:
         return "" if await _usable(parts) else "No model is live."
 
     async def queue() -> str:
-        return ""  # in this process: it is there as long as we are
+        """One inside this process is there as long as we are."""
+        queue: object = parts.queue
+        found = await queue.check() if isinstance(queue, Checks) else []
+        return " ".join(finding.detail for finding in found if finding.status == "fail")
 
     return {"store": store, "queue": queue, "model": model}
 

@@ -17,13 +17,21 @@ if TYPE_CHECKING:
 COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
 
 
-@command(example="switchboard serve --host 0.0.0.0 --port 9000")
-@click.option("--role", type=click.Choice(["all", "web", "worker"]), default="all", show_default=True)
+@command(example="switchboard serve --host 0.0.0.0 --port 9000\nswitchboard serve --role worker --port 9001")
+@click.option(
+    "--role",
+    type=click.Choice(["all", "web", "worker"]),
+    default="all",
+    show_default=True,
+    help="web receives and shows, worker answers and sends; any number of each with MongoDB and Redis.",
+)
 @click.option("--host", help="Instead of server.host.")
 @click.option("--port", type=click.IntRange(0, 65535), help="Instead of server.port.")
 @click.pass_context
 def serve(ctx: click.Context, *, role: str, host: str | None, port: int | None) -> None:
-    """Run the server until it is stopped with Ctrl-C or SIGTERM.
+    """Run the server until it is stopped with Ctrl-C or SIGTERM; what is in hand is finished first.
+
+    Also a worker listens, for /healthz, /readyz and /metrics: several processes on one machine need a port each.
 
     Trains the starter model first if there is none. SIGHUP reads the configuration again and keeps the old one when
     the new one is wrong.
