@@ -10,5 +10,7 @@ CONNECTORS: dict[str, ConnectorClass] = {
     "webchat": WebChat,
     "telegram": Telegram,
 }
+# Names that a configuration may hold already, to be told that they are not there yet.
+PLANNED = ("messenger", "instagram", "whatsapp", "x", "feeds")
 
-__all__ = ["CONNECTORS", "ConnectorClass", "Deps"]
+__all__ = ["CONNECTORS", "PLANNED", "ConnectorClass", "Deps"]

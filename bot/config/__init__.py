@@ -36,6 +36,7 @@ from bot.domain.routing import Department, Rule
 from bot.domain.strict import BadShape, OneOrMany, near, quoted
 from bot.domain.understanding import Level
 from connectors import CONNECTORS
+from connectors import PLANNED as PLANNED_CHANNELS
 
 __all__ = [
     "Account",
@@ -184,7 +185,7 @@ PLANNED = (
     ("desks.slack", "", "remove it; cases wait at the built-in desk, /console."),
     ("privacy.retention", "", "remove it; nothing is deleted by age so far."),
 )
-CHANNELS = sorted({*CONNECTORS, "telegram", "messenger", "instagram", "whatsapp", "x", "feeds"})
+CHANNELS = sorted({*CONNECTORS, *PLANNED_CHANNELS})
 
 
 def _refuse_planned(raw: Any) -> None:

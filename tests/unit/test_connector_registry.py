@@ -1,5 +1,6 @@
 """Every channel that is registered has its page and its recorded payloads."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,10 @@ import pytest
 from connectors import CONNECTORS
 from tests.contracts.connector_contract import PAYLOADS
 
-DOCS = Path(__file__).parents[2] / "docs" / "channels"
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs" / "channels"
+HOSTED = {"webchat"}  # its page and its stream are the server's own
+WORDS = "texts.py"  # what the console calls things, in two languages
 
 
 @pytest.mark.parametrize("channel", CONNECTORS)
@@ -21,6 +25,15 @@ def test_every_setting_of_a_channel_is_on_its_page(channel: str) -> None:
     page = (DOCS / f"{channel}.md").read_text(encoding="utf-8")
     missing = [name for name in CONNECTORS[channel].Settings.__struct_fields__ if f"`{name}`" not in page]
     assert missing == []
+
+
+@pytest.mark.parametrize("channel", sorted({*CONNECTORS} - HOSTED))
+def test_nothing_but_its_connector_knows_a_channel_by_name(channel: str) -> None:
+    name = re.compile(rf"[\"']{channel}[\"']")
+    code = [path for folder in ("bot", "handoff", "nlu") for path in (ROOT / folder).rglob("*.py")]
+    assert [
+        path for path in code if path.name != WORDS and name.search(path.read_text(encoding="utf-8"))
+    ] == []
 
 
 def test_payloads_belong_to_registered_channels() -> None:
