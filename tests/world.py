@@ -16,7 +16,7 @@ from bot.domain.outbox import OutboxRow
 from bot.domain.ports import Act, AgentAction, Desk, Later, NewId, Query, Store
 from bot.domain.turns import Policy
 from bot.domain.understanding import Understanding
-from bot.queues.memory import MemoryBroadcast, MemoryQueue
+from bot.queues.memory import MemoryBroadcast, MemoryPace, MemoryQueue
 from bot.services.alarms import Alarms
 from bot.services.answering import Answering
 from bot.services.attending import Attending
@@ -64,7 +64,7 @@ class World:
         self.store, self.channel, self.engine = store, channel, FakeEngine(KNOWN)
         self.policy, self.rules, self.desk = policy_, rules_, FakeDesk()
         self.lookups = FakeLookups({"4711": {"status": "shipped"}})
-        self.queue, self.broadcast = MemoryQueue(), MemoryBroadcast()
+        self.queue, self.broadcast, self.pace = MemoryQueue(), MemoryBroadcast(), MemoryPace()
         self.desks: dict[str, Desk] = {"console": self.desk}
         self.alarms = Alarms(store, self.clock)
         follow = Following(store, lambda: self.rules.copies, self.clock, self.new_id)
@@ -119,6 +119,7 @@ class World:
             posts=Posts(self.store, self.desks, lambda _: self.channel.capabilities, self.clock, self.new_id),
             alarms=self.alarms,
             takeover=self.takeover,
+            pace=self.pace,
             clock=self.clock,
             new_id=self.new_id,
             stale=timedelta(hours=6),

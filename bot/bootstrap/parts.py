@@ -40,6 +40,7 @@ from bot.domain.ports import (
     Store,
 )
 from bot.lookups import HttpLookups, LookupConfig
+from bot.queues.memory import MemoryPace
 from bot.services.alarms import Alarms
 from bot.services.answering import Answering
 from bot.services.attending import Attending
@@ -143,6 +144,7 @@ def _parts(
         posts=Posts(store, desks, can, now, new_id),
         alarms=alarms,
         takeover=takeover,
+        pace=MemoryPace(),
         clock=now,
         new_id=new_id,
         stale=live.policy().stale,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -203,6 +203,16 @@ class Rate(Struct, frozen=True, kw_only=True):
     key: str
     per_second: float
     burst: int = 1
+
+
+class Pace(Protocol):
+    """How fast an account may send, over all processes; the rates of a message hold together."""
+
+    async def expected(self, rates: Sequence[Rate]) -> float:
+        """Seconds a message would have to wait now."""
+
+    async def reserve(self, rates: Sequence[Rate]) -> float:
+        """Seconds to wait before sending; the message is counted as sent."""
 
 
 class Capabilities(Struct, frozen=True, kw_only=True):

@@ -1,4 +1,4 @@
-"""Queue and broadcast inside one process: what a single server needs, lost with it and missed by nobody.
+"""Queue, broadcast and pace inside one process: what a single server needs, lost with it and missed by nobody.
 
 The store is the truth, so a restart starts empty and the sweeper wakes what has work.
 """
@@ -6,16 +6,19 @@ The store is the truth, so a restart starts empty and the sweeper wakes what has
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
 from itertools import count
 
-from bot.domain.ports import Held, Work
+from bot.domain.ports import Held, Rate, Work
 
 TTL = timedelta(seconds=30)
 HINTS_KEPT = 256  # per subscriber
+REMEMBERED = 10_000  # rates, until those that have passed are forgotten
+LONGEST_BURST = 3600.0  # seconds that a rate may look back
 
 
 class MemoryQueue:
@@ -227,3 +230,35 @@ class _Subscriber:
             self._some.clear()
             await self._some.wait()
         return self._hints.popleft()
+
+
+class MemoryPace:
+    """When each rate is free again, by this process' clock (seconds)."""
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
+        self._free_at: dict[str, float] = {}
+        self._most = REMEMBERED
+
+    async def expected(self, rates: Sequence[Rate]) -> float:
+        now = self._now()
+        return max([0.0, *(self._due(rate, now) - now for rate in rates)])
+
+    async def reserve(self, rates: Sequence[Rate]) -> float:
+        now = self._now()
+        wait = 0.0
+        for rate in rates:
+            due = self._due(rate, now)
+            self._free_at[rate.key] = due + 1 / rate.per_second
+            wait = max(wait, due - now)
+        if len(self._free_at) > self._most:
+            self._forget(now)
+        return wait
+
+    def _due(self, rate: Rate, now: float) -> float:
+        return max(self._free_at.get(rate.key, 0.0), now - (rate.burst - 1) / rate.per_second)
+
+    def _forget(self, now: float) -> None:
+        """A key whose time has passed long ago says nothing any more: chats come and go for years."""
+        self._free_at = {key: at for key, at in self._free_at.items() if at > now - LONGEST_BURST}
+        self._most = max(REMEMBERED, 2 * len(self._free_at))

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 
 import structlog
@@ -40,6 +39,7 @@ from bot.domain.ports import (
     Finds,
     Later,
     NewId,
+    Pace,
     Payload,
     Query,
     Rate,
@@ -56,47 +56,11 @@ log = structlog.get_logger()
 ATTEMPTS = 9  # about twenty minutes with the backoff below
 BACKOFF_CAP = 300.0  # seconds
 TRIES = 5  # a message's receipts or a busy case may be faster a few times
-REMEMBERED = 10_000  # rates, until those that have passed are forgotten
-LONGEST_BURST = 3600.0  # seconds that a rate may look back
 CLOCKS_DIFFER = timedelta(minutes=1)  # a row from further ahead was made before the clock was set back
 PATIENCE = 1.0  # seconds a row may hold its place while its rate is used up
 LONG = timedelta(minutes=1)  # whoever waits longer for their words to go out is told until when
 BEHIND = 50  # rows behind a held one that are looked at
 STAYED = "The conversation has moved, and what was sent before stayed behind: it cannot be changed any more."
-
-
-class Limits:
-    """Token buckets: how long to wait until a rate allows the next message."""
-
-    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
-        self._now = now
-        self._free_at: dict[str, float] = {}
-        self._most = REMEMBERED
-
-    def expected(self, rates: Sequence[Rate]) -> float:
-        """Seconds a message would have to wait now."""
-        now = self._now()
-        return max((self._due(rate, now) - now for rate in rates), default=0.0)
-
-    def _due(self, rate: Rate, now: float) -> float:
-        return max(self._free_at.get(rate.key, 0.0), now - (rate.burst - 1) / rate.per_second)
-
-    def wait(self, rates: Sequence[Rate]) -> float:
-        """Seconds to wait; the message is counted as sent."""
-        now = self._now()
-        delay = 0.0
-        for rate in rates:
-            due = self._due(rate, now)
-            self._free_at[rate.key] = due + 1 / rate.per_second
-            delay = max(delay, due - now)
-        if len(self._free_at) > self._most:
-            self._forget(now)
-        return max(delay, 0.0)
-
-    def _forget(self, now: float) -> None:
-        """A key whose time has passed long ago says nothing any more: chats come and go for years."""
-        self._free_at = {key: at for key, at in self._free_at.items() if at > now - LONGEST_BURST}
-        self._most = max(REMEMBERED, 2 * len(self._free_at))
 
 
 class Sending:
@@ -111,11 +75,11 @@ class Sending:
         posts: Posts,
         alarms: Alarms,
         takeover: Takeover,
+        pace: Pace,
         clock: Clock,
         new_id: NewId,
         stale: timedelta,
         chance: Callable[[], float] = random.random,
-        limits: Limits | None = None,
     ) -> None:
         self._store = store
         self._commit = commit
@@ -123,11 +87,11 @@ class Sending:
         self._posts = posts
         self._alarms = alarms
         self._takeover = takeover
+        self._pace = pace
         self._clock = clock
         self._new_id = new_id
         self._stale = stale
         self._chance = chance
-        self._limits = limits or Limits()
 
     async def work(self, order_key: str) -> Later | None:
         """Send what is due under this key; says when to come back if something has to wait."""
@@ -160,7 +124,7 @@ class Sending:
     async def _busy(self, row: OutboxRow) -> Later | None:
         """A row whose rate is used up for a while makes room for others, urgent ones first."""
         try:
-            wait = self._limits.expected(await self._rates(row))
+            wait = await self._pace.expected(await self._rates(row))
         except (SendError, Unknown):
             return None  # said where it is handed over
         return Later(delay=timedelta(seconds=wait), urgent=row.urgent) if wait > PATIENCE else None
@@ -176,7 +140,7 @@ class Sending:
             payloads = rendered.payloads
             receipts = list(row.receipts)
             for payload in payloads[row.parts_sent :]:
-                await asyncio.sleep(self._limits.wait(await self._rates(row)))
+                await asyncio.sleep(await self._pace.reserve(await self._rates(row)))
                 receipt = await self._send(row, payload)
                 receipts.append(receipt.external_id)
                 row = replace(row, parts_sent=row.parts_sent + 1, receipts=tuple(receipts))
@@ -220,7 +184,7 @@ class Sending:
         """Put what was sent in other words, or take it back. Raises a `SendError`."""
         connector: object = self._connector(row)
         message = await self._message(row)
-        await asyncio.sleep(self._limits.wait(await self._rates(row)))
+        await asyncio.sleep(await self._pace.reserve(await self._rates(row)))
         if row.posting is Posting.EDIT and isinstance(connector, Edits):
             await connector.edit(row.receipts, message)
         elif row.posting is Posting.DELETE and isinstance(connector, Deletes):

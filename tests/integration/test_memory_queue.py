@@ -1,13 +1,14 @@
-"""The in-process queue and broadcast keep their contracts."""
+"""The in-process queue, broadcast and pace keep their contracts."""
 
 import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
 
-from bot.domain.ports import Work
-from bot.queues.memory import MemoryBroadcast, MemoryQueue
+from bot.domain.ports import Rate, Work
+from bot.queues.memory import REMEMBERED, MemoryBroadcast, MemoryPace, MemoryQueue
 from tests.contracts.broadcast_contract import BroadcastContract
+from tests.contracts.pace_contract import PaceContract
 from tests.contracts.queue_contract import QueueContract, take
 
 
@@ -23,6 +24,22 @@ class TestMemoryBroadcast(BroadcastContract):
     @pytest.fixture
     def broadcast(self) -> MemoryBroadcast:
         return MemoryBroadcast(kept=self.kept)
+
+
+class TestMemoryPace(PaceContract):
+    @pytest.fixture
+    def pace(self) -> MemoryPace:
+        return MemoryPace()
+
+
+async def test_rates_of_chats_that_are_long_over_are_forgotten() -> None:
+    now = 0.0
+    pace = MemoryPace(lambda: now)
+    for number in range(REMEMBERED):
+        await pace.reserve([Rate(key=f"chat{number}", per_second=1)])
+    now = 10_000.0
+    await pace.reserve([Rate(key="another", per_second=1)])
+    assert set(pace._free_at) == {"another"}
 
 
 async def test_closing_ends_whoever_waits_and_leaves_no_timer() -> None:

@@ -15,7 +15,6 @@ from bot.domain.journal import Did, Entry
 from bot.domain.messages import MessageState
 from bot.domain.outbox import Receipt
 from bot.domain.ports import Act, Changes, Insert, Outcome, Payload, Rate, Update, Write
-from bot.services.sending import REMEMBERED, Limits
 from tests.builders import HERE, inbound
 from tests.fakes.channel import AskableChannel, FakeChannel
 from tests.world import World, world
@@ -166,13 +165,3 @@ async def test_a_row_whose_rate_is_used_up_makes_room_and_comes_back(here: World
     here.channel.limits = ()
     await here.send()
     assert len(here.channel.arrived) == 2
-
-
-def test_rates_of_chats_that_are_long_over_are_forgotten() -> None:
-    now = 0.0
-    limits = Limits(lambda: now)
-    for number in range(REMEMBERED):
-        limits.wait([Rate(key=f"chat{number}", per_second=1)])
-    now = 10_000.0
-    limits.wait([Rate(key="another", per_second=1)])
-    assert set(limits._free_at) == {"another"}

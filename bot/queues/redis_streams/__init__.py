@@ -17,7 +17,9 @@ one hash tag, so that they live on one node of a cluster. `{switchboard:lane}:` 
 `{switchboard:pace}:KEY` is the time from which a rate is free again; `switchboard:topic:TOPIC` a pub/sub channel.
 """
 
+from bot.queues.redis_streams.broadcast import RedisBroadcast
 from bot.queues.redis_streams.link import Link
+from bot.queues.redis_streams.pace import RedisPace
 from bot.queues.redis_streams.queue import RedisQueue
 
-__all__ = ["Link", "RedisQueue"]
+__all__ = ["Link", "RedisBroadcast", "RedisPace", "RedisQueue"]
