@@ -78,6 +78,7 @@ class Posted(Struct, frozen=True, kw_only=True):
     case: str
     receipt: str
     handoff: datetime | None = None  # the handoff this card stands for
+    home: str = ""  # where it belonged
     told: str = ""  # the card under which the story was told
     marks: tuple[str, ...] = ()  # on words that were written at the desk
     files: tuple[str, ...] = ()  # of a line: those that were uploaded

@@ -414,6 +414,9 @@ class Desk(Protocol):
     def render(self, post: Post) -> tuple[Payload, ...]:
         """Pure; nothing where a desk has no place for it."""
 
+    def home(self, case: Case) -> str:
+        """Where the card of a case belongs: with another home it is another card."""
+
     def rates(self, case: Case, posting: Posting) -> tuple[Rate, ...]: ...
     async def send(self, payload: Payload) -> Receipt: ...
 

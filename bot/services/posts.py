@@ -29,6 +29,7 @@ class Rendered(Struct, frozen=True, kw_only=True):
     case: Case | None = None
     marks: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
+    told: tuple[Message, ...] = ()  # lines of a story that came with files
 
 
 NOTHING = Rendered()
@@ -85,7 +86,8 @@ class Posts:
 
     async def _card(self, row: OutboxRow, desk: Desk, case: Case) -> Rendered:
         known = await self._posted(row)
-        receipt = known.receipt if known and known.handoff == case.handoff_at else ""
+        stands = known and known.handoff == case.handoff_at and known.home == desk.home(case)
+        receipt = known.receipt if known and stands else ""
         if receipt and await self._superseded(row):
             return NOTHING
         query = Query(kind=Message, equals={"case": case.id}, order="-seq", limit=TRANSCRIPT)
@@ -115,7 +117,7 @@ class Posts:
             return []
         back = Posted(id=thread_id(row.channel, receipt), case=row.case, receipt=receipt, at=now)
         new = Posted(id=posted_id(row.channel, row.case), case=row.case, receipt=receipt, at=now)
-        new = replace(new, handoff=rendered.case.handoff_at)
+        new = replace(new, handoff=rendered.case.handoff_at, home=self.desk(row).home(rendered.case))
         if known is None:
             return [Insert(record=new), Insert(record=back)]
         left = drafts.left(rendered.case, row.channel, known.receipt, now, self._new_id)
@@ -152,11 +154,18 @@ class Posts:
         query = Query(kind=Message, equals={"case": case.id}, order="-seq", limit=TRANSCRIPT)
         lines = tuple(one for one in reversed(await self._store.find(query)) if one.id not in apart)
         story = Story(case=case, transcript=lines, card_receipt=known.receipt)
-        return Rendered(payloads=desk.render(story), case=case)
+        return Rendered(
+            payloads=desk.render(story), case=case, told=tuple(one for one in lines if _files(one))
+        )
 
     async def _story_told(self, row: OutboxRow, rendered: Rendered) -> list[Write]:
+        """Files that came with it are there: a line of theirs that comes later brings them no second time."""
         known = await self._posted(row)
-        return [Update(record=replace(known, told=known.receipt))] if known else []
+        files: list[Write] = []
+        for message in rendered.told:
+            line = await self._of_message(replace(row, message=message.id))
+            files.append(_kept(replace(line, files=_files(message))))
+        return [Update(record=replace(known, told=known.receipt)), *files] if known else []
 
     async def _line(self, row: OutboxRow, desk: Desk, case: Case) -> Rendered:
         known, message = await self._posted(row), await self._message(row)
@@ -169,9 +178,13 @@ class Posts:
             card_receipt=known.receipt,
             receipt=line.receipt if line else "",
             uploaded=line.files if line else (),
+            closed=self._closed(case),
         )
-        files = tuple(one.file for one in message.attachments if one.file)
-        return Rendered(payloads=desk.render(post), case=case, files=files)
+        return Rendered(payloads=desk.render(post), case=case, files=_files(message))
+
+    def _closed(self, case: Case) -> bool:
+        window = self._can(case.address).window
+        return window is not None and self._clock() >= case.customer_at + window
 
     async def _line_posted(self, row: OutboxRow, rendered: Rendered) -> list[Write]:
         line = await self._of_message(row)
@@ -211,6 +224,10 @@ class Posts:
         equals = {"order_key": row.order_key, "state": UNSENT}
         query = Query(kind=OutboxRow, equals=equals, after={"seq": row.seq}, order="seq", limit=BEHIND)
         return await self._store.find(query)
+
+
+def _files(message: Message) -> tuple[str, ...]:
+    return tuple(one.file for one in message.attachments if one.file)
 
 
 def _kept(posted: Posted) -> Write:

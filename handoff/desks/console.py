@@ -29,6 +29,9 @@ class ConsoleDesk:
             return ({"case": post.case.id, "message": post.message.id},)
         return ({"case": post.case.id},)
 
+    def home(self, case: Case) -> str:
+        return ""
+
     def rates(self, case: Case, posting: Posting) -> tuple[Rate, ...]:
         return ()
 

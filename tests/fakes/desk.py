@@ -19,6 +19,9 @@ class FakeDesk:
     def render(self, post: Post) -> tuple[Payload, ...]:
         return ({"case": post.case.id, "card": isinstance(post, Card)},)
 
+    def home(self, case: Case) -> str:
+        return ""
+
     def rates(self, case: Case, posting: Posting) -> tuple[Rate, ...]:
         return ()
 
@@ -81,6 +84,9 @@ class FakeThreads:
         line |= {"under": post.card_receipt, "state": message.state, "ping": message.ping}
         files = [one.file for one in message.attachments if one.file and one.file not in post.uploaded]
         return (line, *({**about, "kind": "file", "key": f"file {name}", "words": [name]} for name in files))
+
+    def home(self, case: Case) -> str:
+        return case.department
 
     def rates(self, case: Case, posting: Posting) -> tuple[Rate, ...]:
         return ()

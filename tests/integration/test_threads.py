@@ -134,6 +134,16 @@ async def test_another_handoff_of_the_case_is_another_card_and_the_earlier_one_l
     assert len(threads.of("story")) == 2
 
 
+async def test_a_case_that_moves_has_its_card_where_it_belongs_now(here: World, threads: FakeThreads) -> None:
+    await handed_off(here)
+    await here.act(Act.MOVE, department="press")
+    await here.send()
+    assert [len(threads.of(kind)) for kind in ("left", "card", "story")] == [1, 1, 2]
+    await here.act(Act.CLAIM)
+    await here.send()
+    assert [post["state"] for post in threads.of("card")] == [CaseState.CLAIMED]
+
+
 async def test_a_case_that_was_claimed_from_the_bot_has_a_card_too(here: World, threads: FakeThreads) -> None:
     await here.hear(inbound("Can I return it?", "e1"))
     assert threads.shown == {}
