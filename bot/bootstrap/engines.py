@@ -1,4 +1,7 @@
-"""Which store, files and queue: picked by their URLs, opened in order, closed in the reverse one."""
+"""Which store, files and queue: picked by their URLs, opened in order, closed in the reverse one.
+
+The libraries of MongoDB and Redis take their time to load, so whoever needs neither does not wait for them.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,9 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from bot.config import ConfigError, Settings
-from bot.domain.ports import Broadcast, Files, Queue, Store
-from bot.queues.memory import MemoryBroadcast, MemoryQueue
+from bot.config import Settings
+from bot.domain.ports import Broadcast, Files, Pace, Queue, Store
+from bot.queues.memory import MemoryBroadcast, MemoryPace, MemoryQueue
 from bot.stores.files import LocalFiles
 from bot.stores.sqlite import SqliteStore
 
@@ -23,6 +26,7 @@ class Engines(Struct, frozen=True, kw_only=True):
     files: Files
     queue: Queue
     broadcast: Broadcast
+    pace: Pace
 
 
 def now() -> datetime:
@@ -36,30 +40,64 @@ def store_path(settings: Settings) -> Path:
 
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[Engines]:
-    """Raises `BadData`, `StoreUnavailable`."""
+    """Raises `BadData`, `StoreUnavailable`. A queue that is away is no reason not to start."""
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(opened_store(settings))
         files = await stack.enter_async_context(opened_files(settings))
-        queue, broadcast = MemoryQueue(), MemoryBroadcast()
-        stack.push_async_callback(queue.close)
-        yield Engines(store=store, files=files, queue=queue, broadcast=broadcast)
+        queue, broadcast, pace = await stack.enter_async_context(_opened_queue(settings))
+        yield Engines(store=store, files=files, queue=queue, broadcast=broadcast, pace=pace)
 
 
 @asynccontextmanager
 async def opened_store(settings: Settings) -> AsyncIterator[Store]:
     """Raises `BadData`, `StoreUnavailable`."""
-    if settings.shared:
-        raise ConfigError(
-            f"{settings.file}: store: mongodb is not available yet; use sqlite:///var/switchboard.db."
-        )
-    store = SqliteStore(store_path(settings))
+    store = await _mongo_store(settings) if settings.shared else SqliteStore(store_path(settings))
     try:
         yield store
     finally:
         await store.close()
 
 
+async def _mongo_store(settings: Settings) -> Store:
+    from bot.stores.mongo import MongoStore
+
+    store = MongoStore(str(settings.store))
+    await store.open()
+    return store
+
+
 @asynccontextmanager
 async def opened_files(settings: Settings) -> AsyncIterator[Files]:
     """Raises `BadData`, `StoreUnavailable`."""
-    yield LocalFiles(Path(settings.files))
+    if settings.files_on_this_machine:
+        yield LocalFiles(Path(settings.files))
+        return
+    from bot.stores.gridfs import GridFiles
+
+    files = GridFiles(str(settings.files))
+    await files.open()
+    try:
+        yield files
+    finally:
+        await files.close()
+
+
+@asynccontextmanager
+async def _opened_queue(settings: Settings) -> AsyncIterator[tuple[Queue, Broadcast, Pace]]:
+    if not settings.shared:
+        memory = MemoryQueue()
+        try:
+            yield memory, MemoryBroadcast(), MemoryPace()
+        finally:
+            await memory.close()
+        return
+    from bot.queues.redis_streams import Link, RedisBroadcast, RedisPace, RedisQueue
+
+    link = Link(str(settings.queue))
+    queue, broadcast = RedisQueue(link), RedisBroadcast(link, MemoryBroadcast())
+    try:
+        yield queue, broadcast, RedisPace(link, MemoryPace())
+    finally:
+        await queue.close()
+        await broadcast.close()
+        await link.close()

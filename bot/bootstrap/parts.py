@@ -40,7 +40,6 @@ from bot.domain.ports import (
     Store,
 )
 from bot.lookups import HttpLookups, LookupConfig
-from bot.queues.memory import MemoryPace
 from bot.services.alarms import Alarms
 from bot.services.answering import Answering
 from bot.services.attending import Attending
@@ -144,7 +143,7 @@ def _parts(
         posts=Posts(store, desks, can, now, new_id),
         alarms=alarms,
         takeover=takeover,
-        pace=MemoryPace(),
+        pace=engines.pace,
         clock=now,
         new_id=new_id,
         stale=live.policy().stale,

@@ -8,7 +8,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -31,11 +31,27 @@ def free_port() -> int:
 class Server:
     """`switchboard serve` on the shipped config, with its data in a folder of its own."""
 
-    def __init__(self, folder: Path, models: Path, extra: str = "") -> None:
-        self.folder, self.port = folder, free_port()
+    def __init__(
+        self,
+        folder: Path,
+        models: Path,
+        extra: str = "",
+        *,
+        role: str = "all",
+        engines: Mapping[str, str] | None = None,
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
+        """`engines` are the addresses of store, queue and files, where they are not those of one process."""
+        self.folder, self.port, self.role = folder, free_port(), role
         self.config = folder / "config.yml"
+        self._environ = {
+            "SWITCHBOARD_API_TOKEN": TOKEN,
+            "SWITCHBOARD_ADMIN_PASSWORD": PASSWORD,
+            **(environ or {}),
+        }
         self._process: asyncio.subprocess.Process | None = None
-        self.config.write_text(_config(folder, models) + extra, encoding="utf-8")
+        folder.mkdir(parents=True, exist_ok=True)
+        self.config.write_text(_config(folder, models, engines or {}) + extra, encoding="utf-8")
 
     @property
     def url(self) -> str:
@@ -68,11 +84,13 @@ class Server:
                     "--config",
                     str(self.config),
                     "serve",
+                    "--role",
+                    self.role,
                     "--port",
                     str(self.port),
                 ),
                 cwd=ROOT,
-                env={**os.environ, "SWITCHBOARD_API_TOKEN": TOKEN, "SWITCHBOARD_ADMIN_PASSWORD": PASSWORD},
+                env={**os.environ, **self._environ},
                 stdout=log,
                 stderr=log,
             )
@@ -116,12 +134,13 @@ class Server:
         return (self.folder / "server.log").read_text(encoding="utf-8", errors="replace")
 
 
-def _config(folder: Path, models: Path) -> str:
+def _config(folder: Path, models: Path, engines: Mapping[str, str]) -> str:
     """The shipped config with other paths: what users run is what is tested."""
     shipped = (ROOT / "config.yml").read_text(encoding="utf-8")
     for before, after in (
-        ("sqlite:///var/switchboard.db", f"sqlite:///{folder}/switchboard.db"),
-        ("var/files", f"{folder}/files"),
+        ("sqlite:///var/switchboard.db", engines.get("store", f"sqlite:///{folder}/switchboard.db")),
+        ("var/files", engines.get("files", f"{folder}/files")),
+        ("memory://", engines.get("queue", "memory://")),
         ("var/models", str(models)),
     ):
         assert before in shipped, f"{before} is not in config.yml any more"
