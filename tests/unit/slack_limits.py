@@ -59,10 +59,8 @@ def _wrong_texts(value: Any) -> list[str]:
 
 
 def _is_control(char: str) -> bool:
-    return (
-        char != "\n"
-        and char != "\t"
-        and (char < " " or "\x7f" <= char < "\xa0" or "\u202a" <= char <= "\u202e")
+    return char not in {"\n", "\t"} and (
+        char < " " or "\x7f" <= char < "\xa0" or "\u202a" <= char <= "\u202e"
     )
 
 
