@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 import time
+from functools import partial
 
 from bot.domain.understanding import Context, Intent, Sentiment, Understanding, Urgency
 from nlu.entities import Entities
 from nlu.features import normalise, tokens
 from nlu.language import language
-from nlu.models import Model
-from nlu.parser import Parsed, Parser
+from nlu.models import Model, texts
+from nlu.ordinal import Ordinal
+from nlu.parser import Parsed, Parser, Row
 from nlu.person import wants_person
 from nlu.sentiment import sentiment
 from nlu.urgency import Known, urgency
@@ -28,6 +30,7 @@ class Embedded:
         self._priors = model.facts.knowledge.urgency
         self._parser = Parser(model)
         self._entities = Entities(model.facts.knowledge)
+        self._ordinal = _ordinal(model)
 
     @property
     def model(self) -> str:
@@ -48,7 +51,8 @@ class Embedded:
         started = time.perf_counter()
         normal = normalise(text)
         words = tokens(normal)
-        parsed = (self._parser.parse(words) if _SPOKEN.search(normal) else None) or _NOTHING
+        row = self._parser.row(words)
+        parsed = (self._parser.parse(row) if _SPOKEN.search(normal) else None) or _NOTHING
         ranking = tuple(Intent(name=name, confidence=confidence) for name, confidence in parsed.ranking)
         best = ranking[0] if ranking else Intent(name="", confidence=0.0)
         mood = sentiment(words)
@@ -57,7 +61,7 @@ class Embedded:
             intent=best,
             intent_ranking=ranking,
             entities=self._entities.find(text, context),
-            urgency=self.urgency(text, best, mood, context),
+            urgency=self._urgency(text, best, mood, context, row),
             sentiment=mood,
             language=language(words, context.language),
             wants_person=wants_person(normal),
@@ -69,11 +73,23 @@ class Embedded:
 
     def urgency(self, text: str, intent: Intent, mood: Sentiment, context: Context) -> Urgency:
         """Of a text that means `intent`, whichever engine says so."""
+        return self._urgency(text, intent, mood, context, self._parser.row(tokens(normalise(text))))
+
+    def _urgency(self, text: str, intent: Intent, mood: Sentiment, context: Context, row: Row) -> Urgency:
+        ordinal = self._ordinal
         known = Known(
             intent=intent.name,
             confidence=intent.confidence,
             prior=self._priors.get(intent.name, ""),
             sentiment=mood,
             context=context,
+            grade=partial(ordinal.grade, row.columns, row.values) if ordinal and len(row.columns) else None,
         )
         return urgency(text, known)
+
+
+def _ordinal(model: Model) -> Ordinal | None:
+    if not model.facts.urgent:
+        return None
+    arrays = model.arrays
+    return Ordinal(model.facts.urgent, arrays["urgent"], texts(arrays["words"]), arrays["idf"])

@@ -21,6 +21,8 @@ from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.svm import LinearSVC
 
+from bot.domain.understanding import Level
+from nlu import ordinal
 from nlu.calibration import (
     Floats,
     Logistic,
@@ -32,13 +34,15 @@ from nlu.calibration import (
 )
 from nlu.features import grams, normalise, tokens
 from nlu.models import OUT_OF_SCOPE, Arrays, Facts, Knowledge, Model, blob, name
+from nlu.ordinal import Labelled, Step
 from nlu.reading import TrainingData
 from nlu.scoring import NO_SCORE, Scope, evidence, nothing_known, scope, standings
+from nlu.urgency import floor, points, signals
 
 FOLDS = 5
 SEED = 0
 PENALTY = 0.5  # C of the SVM
-TOLERANCE = 1e-2  # measured: ten times finer changes no accuracy, only the time
+TOLERANCE = 0.1  # measured: a hundred times finer changes no accuracy, only the time
 WORTH_A_PROCESS = 200_000  # examples x intents from which forking pays
 SURE = 0.6  # where the shipped configuration starts to answer
 PRINTED = 32  # n-grams of an example that are kept to tell what is near it
@@ -91,7 +95,8 @@ def learn(data: TrainingData, now: datetime) -> Model:
     correct = _fit_correct(values, choices == corpus.truth, within)
     strange = _fit_strange(values, corpus.truth == within.outside, within)
     table = _out_of_fold(corpus, within, values, choices, correct, strange)
-    arrays = _arrays(corpus, fitted) | table
+    urgent, lines = _urgency(data, fitted)
+    arrays = _arrays(corpus, fitted) | table | ({} if lines is None else {"urgent": lines})
     facts = Facts(
         intents=corpus.intents,
         examples=len(corpus.texts),
@@ -99,6 +104,7 @@ def learn(data: TrainingData, now: datetime) -> Model:
         temperature=temperature,
         correct=correct,
         strange=strange,
+        urgent=urgent,
         knowledge=Knowledge(
             urgency=data.urgency, synonyms=data.synonyms, regexes=data.regexes, lookups=data.lookups
         ),
@@ -347,6 +353,37 @@ def _out_of_fold(
         "oof_confidence": np.where(outside, far, right).astype(np.float32),
         "oof_strange": far.astype(np.float32),
     }
+
+
+# ── Urgency ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def _urgency(data: TrainingData, fitted: Fitted) -> tuple[tuple[Step, ...], Floats | None]:
+    """Lines for the levels of urgency, from the labels of examples and of intents."""
+    if not any(example.urgency for example in data.examples):
+        return (), None
+    levels = [example.urgency or data.urgency.get(example.intent, "") for example in data.examples]
+    rows = np.array([row for row, level in enumerate(levels) if level], dtype=np.intp)
+    found = [list(signals(data.examples[row].text)) for row in rows]
+    labelled = Labelled(
+        rows,
+        np.array([Level(levels[row]).rank for row in rows], dtype=np.intp),
+        np.array([bool(data.examples[row].urgency) for row in rows], dtype=np.bool_),
+        np.array([points(one) for one in found]),
+        np.array([float(floor(one).rank) for one in found]),
+    )
+
+    def separate(rows: Rows, target: NDArray[np.bool_], counts: Floats) -> tuple[Floats, float]:
+        machine = LinearSVC(C=PENALTY, tol=TOLERANCE, random_state=SEED, class_weight="balanced")
+        machine.fit(fitted.rows[rows], target, sample_weight=counts)
+        return machine.coef_[0], float(machine.intercept_[0])
+
+    def score(rows: Rows, weights: Floats, bias: float) -> Floats:
+        distances: Floats = fitted.rows[rows] @ weights + bias
+        return distances
+
+    steps, lines = ordinal.learn(labelled, separate, score)
+    return steps, None if lines is None else lines.astype(np.float16)
 
 
 # ── The model's arrays ──────────────────────────────────────────────────────────────────────────

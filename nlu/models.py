@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from bot.domain.errors import BadData, Unknown
 from nlu.calibration import Logistic
+from nlu.ordinal import Step
 
 EMBEDDED = "embedded"
 ID = re.compile(r"(?:[a-z]+:)?[A-Za-z0-9]+")  # an id of another engine's model starts with its name
@@ -53,6 +54,7 @@ class Facts(Struct, frozen=True, kw_only=True):
     temperature: float
     correct: Logistic  # is the best intent right?
     strange: Logistic  # is it about something we know nothing of?
+    urgent: tuple[Step, ...] = ()  # empty without enough labels
     knowledge: Knowledge = Knowledge()
     scores: dict[str, float] = {}  # of the out-of-fold predictions
     warnings: tuple[str, ...] = ()
@@ -61,7 +63,8 @@ class Facts(Struct, frozen=True, kw_only=True):
 class Model(Struct, frozen=True, kw_only=True):
     """Arrays: `words` and `characters` (n-grams, in the order of the rows), `idf`, `weights` (float16,
     [n-grams, intents]), `bias`; `near_…`: the weightiest n-grams of each training example, by intent;
-    `oof_…`: what each example got from a model that had not seen it.
+    `oof_…`: what each example got from a model that had not seen it; `urgent` (float16, [n-grams, steps]):
+    the lines of the urgency levels, where there are labels.
     """
 
     id: str
@@ -96,13 +99,22 @@ class Summary(Struct, frozen=True, kw_only=True):
 
 
 def name(facts: Facts, arrays: Arrays) -> str:
-    """The id of a model with this content; warnings name files, and those decide nothing."""
-    digest = hashlib.sha256(_encode(msgspec.structs.replace(facts, warnings=())))
+    """The id of a model with this content."""
+    return _name(_encode(facts), facts.engine, arrays)
+
+
+def _name(facts: bytes, engine: str, arrays: Arrays) -> str:
+    """From the facts as they are written, so that a version that knows more of them gives older files the same id.
+
+    Warnings name files, and those decide nothing.
+    """
+    written = {**msgspec.json.decode(facts, type=dict[str, Any]), "warnings": []}
+    digest = hashlib.sha256(msgspec.json.encode(written))
     for key in sorted(arrays):
         array = np.ascontiguousarray(arrays[key])
         digest.update(f"{key} {array.dtype.str} {array.shape}".encode())
         digest.update(array.data)
-    start = "" if facts.engine == EMBEDDED else f"{facts.engine}:"
+    start = "" if engine == EMBEDDED else f"{engine}:"
     return start + digest.hexdigest()[:ID_DIGITS]
 
 

@@ -64,9 +64,8 @@ class Parser:
         self._scope = scope(self._facts.intents, OUT_OF_SCOPE)
         self._inside: list[int] = self._scope.inside.tolist()
 
-    def parse(self, words: list[str]) -> Parsed | None:
-        """What `tokens` of a normalised text mean; None when not one n-gram of it is known."""
-        row = self.row(words)
+    def parse(self, row: Row) -> Parsed | None:
+        """What a text means; None when not one n-gram of it is known."""
         if not len(row.columns):
             return None
         scores: list[float] = (row.values @ self._weights[row.columns] + self._bias).tolist()
@@ -88,6 +87,7 @@ class Parser:
         )
 
     def row(self, words: list[str]) -> Row:
+        """From `tokens` of a normalised text."""
         spelled = spellings(words)
         lookup = self._words.get
         first = Counter(map(lookup, spelled + pairs(words)))

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
@@ -96,9 +97,23 @@ class _Found:
     def add(self, example: Example) -> None:
         key = (example.text, example.intent)
         first = self.examples.setdefault(key, example)
-        # Files of two languages share their "hello"; twice in one file is a slip.
-        if first is not example and first.file == example.file:
+        if first is example:
+            return
+        if example.urgency and example.urgency != first.urgency:
+            self.examples[key] = self._labelled(first, example)
+        # Files of two languages share their "hello", and labels may stand apart; twice in one file is a slip.
+        if first.file == example.file:
             self.warn(example.file, example.line, f'"{_short(example.text)}" is in `{first.intent}` twice')
+
+    def _labelled(self, first: Example, again: Example) -> Example:
+        if not first.urgency:
+            return replace(first, urgency=again.urgency)
+        self.warn(
+            again.file,
+            again.line,
+            f'"{_short(again.text)}" is {first.urgency} and {again.urgency} urgent; the higher one counts',
+        )
+        return replace(first, urgency=max(first.urgency, again.urgency, key=_rank))
 
     def warn(self, file: str, line: int, what: str) -> None:
         self.warnings.append(f"{file}:{line}: {what}")
@@ -106,7 +121,7 @@ class _Found:
     def set_urgency(self, intent: str, level: str, file: str, line: int) -> None:
         known = self.urgency.setdefault(intent, level)
         if known != level:
-            self.urgency[intent] = max(known, level, key=lambda name: Level(name).rank)
+            self.urgency[intent] = max(known, level, key=_rank)
             self.warn(file, line, f"`{intent}` is {known} and {level} urgent; the higher one counts")
 
     def data(self) -> TrainingData:
@@ -123,6 +138,10 @@ class _Found:
                 *_thin(self.examples.values()),
             ),
         )
+
+
+def _rank(level: str) -> int:
+    return Level(level).rank
 
 
 def _contradictions(examples: Iterable[Example]) -> Iterator[str]:

@@ -97,7 +97,9 @@ SIGNALS: tuple[Signal, ...] = (
         8.0,
         r"""
         bringe? mich um|(?:will|möchte|mag) nicht mehr leben|nehm\w* mir das leben|suizid\w*|selbstmord\w*
-        (?:kriege?|bekomme?) keine luft|kill(?:ing)? myself|end my life|suicid\w+|don'?t want to live|can'?t breathe
+        (?:krieg|bekomm)(?:e|t|en)? (?:\w+ ){0,2}keine luft|keine luft (?:mehr )?(?:bekomm|krieg)\w*|nicht (?:mehr )?atmen
+        kill(?:ing)? myself|end my life|suicid\w+|don'?t want to live
+        (?:can'?t|cannot|couldn'?t) (?:breathe|get (?:any )?air)|not breathing
         """,
         Level.CRITICAL,
         deniable=False,

@@ -1,18 +1,20 @@
 """How urgent a message is, and why, in words an agent can check.
 
 Signals in the text give points and sometimes a floor (a fire is critical whatever else is said); the intent
-may have a prior from its `metadata`; what the conversation adds (waiting, repeats, a public post) is counted
-outside the text. What is quoted or denied ("nicht dringend", "nobody was hurt") does not count.
+may have a prior from its `metadata`; where there are labels, a classifier of the text has a word too. The most
+urgent of these counts. What the conversation adds (waiting, repeats, a public post) is
+counted outside the text. What is quoted or denied ("nicht dringend", "nobody was hurt") does not count.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from msgspec import Struct
 
 from bot.domain.understanding import UNDERSTOOD_CHARACTERS, Context, Level, Sentiment, Urgency
+from nlu.ordinal import Graded
 from nlu.signals import Signal, candidates
 
 HIGH_AT, CRITICAL_AT = 3.0, 10.0  # points
@@ -55,19 +57,23 @@ class Known(Struct, frozen=True, kw_only=True):
     prior: str = ""  # the intent's own urgency
     sentiment: Sentiment = Sentiment()
     context: Context = Context()
+    grade: Callable[[float, int], Graded] | None = (
+        None  # from points and the rank of the floor, if one was learned
+    )
 
 
 def urgency(text: str, known: Known) -> Urgency:
     """Level, score for ordering inside a level (0..1) and reasons, strongest first."""
     found = list(signals(text))
-    points = _points(found) + _tone(known.sentiment)
-    added = list(_surroundings(known))
-    level = max(_level(points, found), _floor(found), _prior(known, found), key=_rank)
+    weight, least, added = points(found) + _tone(known.sentiment), floor(found), list(_surroundings(known))
+    graded = known.grade(points(found), _rank(least)) if known.grade else None
+    level = max(_level(weight, found), least, _base(known, graded, found), key=_rank)
     if level is not Level.LOW:
-        level = max(level, _raised(points, added), key=_rank)
-    total = max(points, 0.0) + sum(extra for extra, _ in added) + _rank(level)
+        level = max(level, _raised(weight, added), key=_rank)
+    total = max(weight, 0.0) + sum(extra for extra, _ in added) + _rank(level)
     reasons = [one.reason for one in sorted(found, key=lambda one: -abs(one.signal.points))]
-    reasons += _prior_reason(known, level, found) + [reason for _, reason in added]
+    reasons += _prior_reason(known, level) + _graded_reason(graded, level)
+    reasons += [reason for _, reason in added]
     return Urgency(
         level=level, score=round(min(total / FULL_SCORE, 1.0), 3), reasons=tuple(reasons[:REASONS])
     )
@@ -107,7 +113,8 @@ def _manner(text: str) -> Iterator[Found]:
         yield Found(_MARKS, "")
 
 
-def _points(found: Iterable[Found]) -> float:
+def points(found: Iterable[Found]) -> float:
+    """What the signals weigh together."""
     return sum(one.signal.points for one in found)
 
 
@@ -115,31 +122,46 @@ def _tone(sentiment: Sentiment) -> float:
     return 0.5 if sentiment.score <= -0.5 else 0.0
 
 
-def _level(points: float, found: list[Found]) -> Level:
-    if points >= CRITICAL_AT and any(one.signal.floor is Level.HIGH for one in found):
+def _level(weight: float, found: list[Found]) -> Level:
+    if weight >= CRITICAL_AT and any(one.signal.floor is Level.HIGH for one in found):
         return Level.CRITICAL
-    if points >= HIGH_AT:
+    if weight >= HIGH_AT:
         return Level.HIGH
-    return Level.NORMAL if points > 0 else Level.LOW
+    return Level.NORMAL if weight > 0 else Level.LOW
 
 
-def _floor(found: Iterable[Found]) -> Level:
+def floor(found: Iterable[Found]) -> Level:
+    """The least urgent a message with these signals can be."""
     return max((one.signal.floor for one in found), key=_rank, default=Level.LOW)
 
 
-def _prior(known: Known, found: list[Found]) -> Level:
-    """The intent's own urgency; a customer who says it can wait takes a step off, but never off danger."""
-    prior = Level(known.prior) if known.prior and known.confidence >= SURE else Level.NORMAL
-    calm = any(one.signal.points < 0 for one in found)
-    return _CALMER.get(prior, prior) if calm else prior
+def _base(known: Known, graded: Graded | None, found: list[Found]) -> Level:
+    """What the text reads like and what it is about, the more urgent of the two; somebody who says that it can
+    wait takes a step off, but never off danger.
+    """
+    levels = [level for level in (_prior(known), graded.level if graded else None) if level is not None]
+    base = max(levels, key=_rank, default=Level.NORMAL)
+    return _CALMER.get(base, base) if any(one.signal.points < 0 for one in found) else base
+
+
+def _prior(known: Known) -> Level | None:
+    """The urgency of the intent itself."""
+    return Level(known.prior) if known.prior and known.confidence >= SURE else None
 
 
 _CALMER = {Level.HIGH: Level.NORMAL, Level.NORMAL: Level.LOW}
 
 
-def _prior_reason(known: Known, level: Level, found: list[Found]) -> list[str]:
-    if known.prior and _rank(level) >= _rank(Level.HIGH) and _prior(known, found) is level:
+def _prior_reason(known: Known, level: Level) -> list[str]:
+    if _rank(level) >= _rank(Level.HIGH) and _prior(known) is level:
         return [f"about: {known.intent.replace('_', ' ')}"]
+    return []
+
+
+def _graded_reason(graded: Graded | None, level: Level) -> list[str]:
+    if graded and graded.words and graded.level is level and _rank(level) >= _rank(Level.HIGH):
+        quoted = ", ".join(f'"{word}"' for word in graded.words)
+        return [f"reads as urgent: {quoted}"]
     return []
 
 
@@ -164,7 +186,7 @@ def _surroundings(known: Known) -> Iterator[tuple[float, str]]:
         yield 0.5 + min(context.reach / WIDE_REACH, 2.0), f"public post{followers}"
 
 
-def _raised(points: float, added: list[tuple[float, str]]) -> Level:
+def _raised(weight: float, added: list[tuple[float, str]]) -> Level:
     """Surroundings can make something high, never critical: they say nothing about danger."""
     extra = sum(one for one, _ in added)
-    return Level.HIGH if extra and points + extra >= HIGH_AT else Level.LOW
+    return Level.HIGH if extra and weight + extra >= HIGH_AT else Level.LOW

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from bot.domain.errors import BadData, Unknown
+from nlu import models
 from nlu.models import Model, Models, out_of_fold
 from tests.unit.nlu.conftest import NOW
 
@@ -117,3 +118,18 @@ def test_the_cross_validation_is_in_the_model(model: Model) -> None:
     assert all(0 <= row.confidence <= 1 and 0 <= row.out_of_scope <= 1 for row in rows)
     right = sum(row.expected == row.predicted for row in rows) / len(rows)
     assert right == pytest.approx(model.facts.scores["accuracy"], abs=1e-4)
+
+
+@pytest.mark.parametrize("changed", [{"urgent": None}, {"something_newer": 7}])
+def test_a_version_that_knows_other_facts_gives_a_file_the_same_id(
+    model: Model, tmp_path: Path, changed: dict[str, object]
+) -> None:
+    facts = {**msgspec.to_builtins(model.facts), **changed}
+    written = msgspec.json.encode({key: value for key, value in facts.items() if value is not None})
+    id = models._name(written, "embedded", model.arrays)
+    members = {
+        "facts": np.frombuffer(written, np.uint8),
+        "created_at": np.frombuffer(b"2026-11-22T12:00:00Z", np.uint8),
+    }
+    np.savez(tmp_path / f"{id}.npz", allow_pickle=False, **model.arrays, **members)
+    assert Models(tmp_path).load(id).facts.intents == model.facts.intents

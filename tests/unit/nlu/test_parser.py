@@ -36,8 +36,9 @@ def test_a_training_example_is_nearest_to_itself(small_file: Path, model: Model)
 
 
 def test_a_text_of_unknown_ngrams_only_is_not_parsed(model: Model) -> None:
-    assert Parser(model).parse(tokens(normalise("где мой"))) is None
-    assert Parser(model).parse([]) is None
+    parser = Parser(model)
+    assert parser.parse(parser.row(tokens(normalise("где мой")))) is None
+    assert parser.parse(parser.row([])) is None
 
 
 def test_one_text_is_judged_by_the_evidence_that_training_saw(small_file: Path, model: Model) -> None:
