@@ -107,9 +107,9 @@ class RasaServer:
         self,
         url: str,
         session: ClientSession,
-        access: Access = Access(),
+        access: Access = Access(),  # noqa: B008 - it is frozen
         *,
-        timeout: float = PARSE,  # noqa: B008
+        timeout: float = PARSE,
     ) -> None:
         self._url = url.rstrip("/")
         self._session = session
