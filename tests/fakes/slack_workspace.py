@@ -253,7 +253,7 @@ class Workspace:
             "deleted": person.deleted,
             "profile": profile,
             "is_bot": person.is_bot,
-            "is_app_user": False,
+            "is_app_user": not person.is_bot,  # they use the app; it does not make them one
             "updated": int(self.clock()),
         }
         if person.deleted:  # Slack says little about who is gone

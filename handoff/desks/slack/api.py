@@ -60,6 +60,10 @@ class Lost(Exception):
     """It was written, and its answer did not come whole."""
 
 
+class TooLong(Lost):
+    """There is more than we read."""
+
+
 class Refused(Exception):
     """An error page instead of an answer; 429 says how long to wait."""
 
@@ -134,12 +138,12 @@ def _read(body: bytes) -> dict[str, Any]:
 
 
 async def _bounded(answer: aiohttp.ClientResponse, limit: int) -> bytes:
-    """Raises `Lost` when there is more."""
+    """Raises `TooLong`."""
     body = bytearray()
     async for chunk in answer.content.iter_chunked(65536):
         body += chunk
         if len(body) > limit:
-            raise Lost("too long")
+            raise TooLong("too long")
     return bytes(body)
 
 
@@ -498,33 +502,15 @@ class SlackApi:
         if not self._may_see_token(url):
             raise SendRejected("The file is not kept at Slack; ask for it in another way.")
         timeout = aiohttp.ClientTimeout(total=UPLOAD + CONNECT, connect=CONNECT, sock_read=READ)
+        headers = {"Authorization": f"Bearer {self._token}"}
         try:
-            async with self._http.get(
-                url,
-                headers={"Authorization": f"Bearer {self._token}"},
-                timeout=timeout,
-                allow_redirects=False,
-            ) as answer:
-                status, kind = answer.status, answer.content_type
-                if status == HTTPStatus.OK and (answer.content_length or 0) > limit:
-                    raise SendRejected(_too_large(limit))
-                body = bytearray()
-                async for chunk in answer.content.iter_chunked(65536):
-                    body += chunk
-                    if len(body) > limit:
-                        raise SendRejected(_too_large(limit))
-                disposition = answer.headers.get("Content-Disposition", "")
+            async with self._http.get(url, headers=headers, timeout=timeout, allow_redirects=False) as answer:
+                _no_file(answer)
+                return await _bounded(answer, limit), answer.content_type
+        except TooLong:
+            raise SendRejected(f"The file is larger than {limit // (1024 * 1024)} MB.") from None
         except (aiohttp.ClientError, TimeoutError, OSError):
             raise SendDeferred("Slack did not hand the file over.") from None
-        if status in {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}:
-            raise SendRejected("The file is not there any more.")
-        if 300 <= status < 400 or (kind == "text/html" and not disposition):
-            raise Misconfigured(
-                "Slack shows its page to log in instead of the file; add the scope files:read."
-            )
-        if status != HTTPStatus.OK:
-            raise SendDeferred(f"Slack did not hand the file over (status {status}).")
-        return bytes(body), kind
 
     def _may_see_token(self, url: str) -> bool:
         """Slack's own hosts over TLS, or the host of `api_url` (a stand-in)."""
@@ -567,8 +553,15 @@ def permalink(workspace: str, channel: str, ts: str, thread_ts: str = "") -> str
     return f"{link}?thread_ts={thread_ts}&cid={channel}" if thread_ts not in {"", ts} else link
 
 
-def _too_large(limit: int) -> str:
-    return f"The file is larger than {limit // (1024 * 1024)} MB."
+def _no_file(answer: aiohttp.ClientResponse) -> None:
+    """Raises a `SendError`. A page that somebody attached comes with a Content-Disposition."""
+    if answer.status in {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}:
+        raise SendRejected("The file is not there any more.")
+    page = answer.content_type == "text/html" and "Content-Disposition" not in answer.headers
+    if 300 <= answer.status < 400 or (answer.status == HTTPStatus.OK and page):
+        raise Misconfigured("Slack shows its page to log in instead of the file; add the scope files:read.")
+    if answer.status != HTTPStatus.OK:
+        raise SendDeferred(f"Slack did not hand the file over (status {answer.status}).")
 
 
 def _cursor(answer: Mapping[str, Any]) -> str:
