@@ -14,6 +14,7 @@ from typing import Any
 
 from bot.domain.ports import Payload
 from handoff.desks.slack.look import Look
+from handoff.desks.slack.markup import escape
 
 Part = dict[str, Any]
 
@@ -109,14 +110,9 @@ def _flags_before(text: str, at: int) -> int:
     return at - start
 
 
-def escaped(text: str) -> str:
-    """For the places where Slack reads markup. https://docs.slack.dev/messaging/formatting-message-text"""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-
-
 def notice(text: str) -> str:
     """What a notification says of a message."""
-    return escaped(one_line(text, NOTICE)) or ELLIPSIS
+    return escape(one_line(text, NOTICE)) or ELLIPSIS
 
 
 # ── Rich text ───────────────────────────────────────────────────────────────────────────────────
@@ -180,7 +176,7 @@ def marked(text: str) -> Part:
 
 
 def linked(url: str, label: str) -> Part:
-    return marked(f"<{escaped(url)}|{escaped(label)}>")
+    return marked(f"<{escape(url)}|{escape(label)}>")
 
 
 def button(label: str, action: str, value: str, style: str = "") -> Part:

@@ -8,9 +8,10 @@ from datetime import datetime, timedelta
 from msgspec import Struct
 
 from bot.domain.cases import Case, CaseState
-from handoff.desks.slack.blocks import Part, button, context, escaped, header, linked, marked, one_line, plain
+from handoff.desks.slack.blocks import Part, button, context, header, linked, marked, one_line, plain
 from handoff.desks.slack.cards import DOTS
 from handoff.desks.slack.look import Look
+from handoff.desks.slack.markup import escape
 
 SHOWN = 20  # of each list
 NAME, WORDS = 40, 140
@@ -64,8 +65,8 @@ def listed(rows: Sequence[Row], look: Look, empty: str, hint: str) -> list[Part]
 
 def case_row(row: Row, look: Look) -> list[Part]:
     """Who and what, how urgent and since when; then their words, small."""
-    title = escaped(one_line(look.title(row.case), 2 * WORDS))
-    first = f"*<{escaped(row.link)}|{title}>*" if row.link else f"*{title}*"
+    title = escape(one_line(look.title(row.case), 2 * WORDS))
+    first = f"*<{escape(row.link)}|{title}>*" if row.link else f"*{title}*"
     said = one_line(row.words, WORDS)
     block: Part = {"type": "section", "text": marked(f"{first}\n{_standing(row.case, look)}")}
     if row.case.state in (CaseState.WAITING, CaseState.BOT):
@@ -80,8 +81,8 @@ def _standing(case: Case, look: Look) -> str:
     owner = one_line(case.owner.name, NAME) if case.owner else ""
     parts = (
         f"{DOTS.get(level, '')}{look.known('level', level)}" if level in DOTS else "",
-        look.known("state", case.state) + (f": {escaped(owner)}" if owner else ""),
-        escaped(look.department(case.department)),
+        look.known("state", case.state) + (f": {escape(owner)}" if owner else ""),
+        escape(look.department(case.department)),
         _since(case, look),
     )
     return " · ".join(part for part in parts if part)
@@ -109,5 +110,5 @@ def numbers(today: Today, look: Look) -> list[Part]:
         ("home.waiting_now", look.number(today.waiting)),
         ("home.first_reply", look.span(today.first_reply) if today.first_reply is not None else "–"),
     )
-    fields = [marked(f"*{value}*\n{escaped(look(key))}") for key, value in told]
+    fields = [marked(f"*{value}*\n{escape(look(key))}") for key, value in told]
     return [{"type": "section", "fields": fields}, *context(plain(look("home.defined")))]

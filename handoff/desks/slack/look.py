@@ -162,7 +162,7 @@ def user_of(agent: Agent | None) -> str:
 
 def _signal(match: re.Match[str], look: Look) -> str:
     key = f"signal.{match['name'].replace(' ', '_')}"
-    if key not in TEXTS:
+    if key not in TEXTS or "{" in TEXTS[key][0]:  # one that wants a number has a pattern of its own
         return match[0]
     return look("signal.quoted", name=look(key), words=match["words"]) if match["words"] else look(key)
 

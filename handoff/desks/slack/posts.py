@@ -27,7 +27,6 @@ from handoff.desks.slack.blocks import (
     context,
     cut,
     cut_bytes,
-    escaped,
     joined,
     link,
     linked,
@@ -43,6 +42,7 @@ from handoff.desks.slack.blocks import (
     words,
 )
 from handoff.desks.slack.look import DESK, GROUP, Look, user_of
+from handoff.desks.slack.markup import escape
 
 LINE_BYTES, LINE_LINES = 6_500, 60
 TOLD = 400  # of each line of a story
@@ -170,7 +170,7 @@ def _system_note(case: Case, message: Message, look: Look) -> list[Part]:
     called = _called(case, message.ping)
     if not called:
         return rich(section(words(cut(look.note(message.text), LINE_BYTES), italic=True)))
-    text = escaped(one_line(look.note(message.text), 2 * WHY))
+    text = escape(one_line(look.note(message.text), 2 * WHY))
     return [{"type": "section", "text": marked(f"{called} {text}")}]
 
 
@@ -408,7 +408,7 @@ def whisper(channel: str, card_receipt: str, user: str, sentence: str, *buttons:
         "key": f"hint:{card_receipt}:{user}",
         "arguments": {
             "user": user,
-            "text": escaped(text),
+            "text": escape(text),
             "blocks": [*rich(section(words(text))), *actions(*buttons)],
             **thread,
         },
