@@ -196,7 +196,7 @@ def _pressed(body: Fields, me: Me, event: str) -> Inbound | None:
     """https://core.telegram.org/bots/api#callbackquery: the message may be gone, or too old to be shown."""
     id, data, message = _id(body, "id"), _str(body, "data"), _dict(body, "message")
     sender = _dict(body, "from")
-    address = _address({"chat": message.get("chat"), "from": sender}, me) or _private(sender, me)
+    address = _address({**message, "sender_chat": None, "from": sender}, me) or _private(sender, me)
     if not id or not data or address is None:
         return None
     ours = CALLBACK.fullmatch(data)
@@ -364,13 +364,12 @@ def _address(body: Fields, me: Me) -> Address | None:
     place, person = _id(chat, "id"), _id(sender, "id")
     if not place:
         return None
-    public = chat.get("type") != "private"
-    if not public:
-        return _at(me, person or place, place)
-    # For whoever speaks as a chat, `from` is one bot of Telegram's, the same everywhere.
-    person = _id(_dict(body, "sender_chat"), "id") or person
     topic = _id(body, "message_thread_id") if body.get("is_topic_message") is True else ""
     where = f"{place}/{topic}" if topic else place
+    if chat.get("type") == "private":
+        return _at(me, person or place, where)
+    # For whoever speaks as a chat, `from` is one bot of Telegram's, the same everywhere.
+    person = _id(_dict(body, "sender_chat"), "id") or person
     return _at(me, f"{person}/public" if person else place, where, public=True)
 
 

@@ -1,6 +1,7 @@
 """The Telegram connector: the contract of all connectors, and what is its own. Nothing here talks to anybody."""
 
 import json
+import random
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
@@ -11,7 +12,9 @@ from bot.domain.errors import Misconfigured, SendRejected
 from bot.domain.messages import Attachment, AttachmentKind, Button, EventKind, Inbound, Press
 from bot.domain.ports import Connector, Request
 from connectors.telegram import Telegram, TelegramSettings
+from connectors.telegram.text import whole
 from tests.contracts.connector_contract import PAYLOADS, ConnectorContract, Platform, said
+from tests.fakes import telegram_rules as rules
 
 TOKEN = "123456:AAFakeTokenForTests"
 SECRET = "a-secret_of-ours"
@@ -81,6 +84,18 @@ def test_polling_needs_no_secret_and_lets_no_webhook_in() -> None:
 def test_a_token_that_is_none_stops_the_start(token: str) -> None:
     with pytest.raises(Misconfigured, match="BotFather"):
         make(token=token)
+
+
+def test_the_secret_is_compared_in_constant_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    compared: list[tuple[bytes, bytes]] = []
+
+    def compare(given: bytes, secret: bytes) -> bool:
+        compared.append((given, secret))
+        return given == secret
+
+    monkeypatch.setattr("connectors.telegram.hmac.compare_digest", compare)
+    make().authenticate(request(b"{}", **{HEADER: SECRET}))
+    assert compared == [(SECRET.encode(), SECRET.encode())]
 
 
 def test_settings_do_not_show_the_token() -> None:
@@ -335,6 +350,18 @@ def test_a_topic_is_a_conversation_of_its_own(telegram: Telegram) -> None:
     assert (payload["chat_id"], payload["message_thread_id"]) == (-1001234567890, 77)
 
 
+def test_what_is_pressed_in_a_topic_is_answered_there(telegram: Telegram) -> None:
+    update = json.loads((PAYLOADS / "telegram" / "group-press.json").read_bytes())
+    update["callback_query"]["message"] |= {"message_thread_id": 77, "is_topic_message": True}
+    (event,) = telegram.parse(request(json.dumps(update).encode()))
+    assert event.address == recorded("group-topic").address
+
+
+def test_a_private_topic_is_answered_there_and_is_the_same_customers() -> None:
+    topic, chat = recorded("text-in-a-private-topic").address, recorded("text").address
+    assert (topic.chat, topic.user, topic.public) == (f"{chat.chat}/12", chat.user, False)
+
+
 def test_a_name_nobody_told_us_yet_is_not_guessed() -> None:
     assert recorded("group-mention", make(username="")).kind is EventKind.UNKNOWN
 
@@ -427,6 +454,34 @@ def test_an_entity_goes_on_in_the_next_message() -> None:
         assert entity["offset"] + entity["length"] <= units(payload["text"])
     assert first["entities"][0]["offset"] == 5
     assert second["entities"][0] == {"type": "bold", "offset": 0, "length": units(second["text"])}
+
+
+PIECES = (
+    "wort ",
+    "👩‍👧",
+    "ä",
+    "\n\n",
+    "Satz. ",
+    "<b>",
+    "</b>",
+    "<i>",
+    "</i>",
+    "<a href='x'>",
+    "&lt;",
+    "🇩🇪",
+    " " * 40,
+    "x" * 900,
+)
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_whatever_is_written_telegram_takes_every_part_and_nothing_is_lost(seed: int) -> None:
+    chance = random.Random(seed)
+    written = "a" + "".join(chance.choice(PIECES) for _ in range(chance.randrange(1, 120)))
+    html = make(format="html")
+    payloads = html.render(said(html, written))
+    shown = "".join(rules.check_text(payload) for payload in payloads)
+    assert "".join(shown.split()) == "".join(whole(written, html=True).text.split())
 
 
 def test_what_it_answers_is_quoted_if_it_is_still_there(telegram: Telegram) -> None:
