@@ -10,10 +10,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
+from typing import BinaryIO
 from uuid import uuid4
 
 import pytest
@@ -24,6 +25,7 @@ from tests.e2e.server import free_port
 HOW = "install redis-server or valkey-server, name one in REDIS_SERVER, or run Linux with Python below 3.13"
 NAMES = ("redis-server", "valkey-server")
 READY_WITHIN = 10.0  # seconds
+HIGHEST = 55_000  # nodes of a cluster talk on a port 10,000 above
 
 # The kernel ends the server with the test run, also when that is killed.
 _DIES_WITH_US = (
@@ -50,7 +52,7 @@ class RedisServer:
     """What the tests of faults do to a Redis; `url` stays the same whatever happens to it."""
 
     def __init__(self, executable: str, folder: Path, *options: str) -> None:
-        self.port = free_port()
+        self.port = next(port for port in iter(free_port, 0) if port < HIGHEST)
         self.url = f"redis://127.0.0.1:{self.port}/0"
         self._command = [executable, "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(folder)]
         self._command += ["--save", "", "--appendonly", "no", *options]
@@ -64,10 +66,13 @@ class RedisServer:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
+        self.wait_for(self._answers)
+
+    def wait_for(self, condition: Callable[[], bool]) -> None:
         end = time.monotonic() + READY_WITHIN
-        while not self._answers():
-            if time.monotonic() > end or self._process.poll() is not None:
-                raise TimeoutError("Redis did not start.")
+        while not condition():
+            if time.monotonic() > end or not self._process or self._process.poll() is not None:
+                raise TimeoutError("Redis is not ready.")
             time.sleep(0.01)
 
     def kill(self) -> None:
@@ -113,10 +118,21 @@ class RedisServer:
 
     def command(self, *words: str) -> bytes:
         """The first line of the answer, as it came. https://redis.io/docs/latest/develop/reference/protocol-spec/"""
+        with self._asked(words) as answer:
+            return answer.readline().rstrip()
+
+    def text(self, *words: str) -> str:
+        """An answer of many lines, such as that of INFO."""
+        with self._asked(words) as answer:
+            return answer.read(int(answer.readline()[1:])).decode()
+
+    @contextmanager
+    def _asked(self, words: Sequence[str]) -> Iterator[BinaryIO]:
         parts = [f"${len(word.encode())}\r\n{word}\r\n" for word in words]
         with socket.create_connection(("127.0.0.1", self.port), timeout=5) as line:
             line.sendall(f"*{len(words)}\r\n{''.join(parts)}".encode())
-            return line.makefile("rb").readline().rstrip()
+            with line.makefile("rb") as answer:
+                yield answer
 
     def _answers(self) -> bool:
         with suppress(OSError):

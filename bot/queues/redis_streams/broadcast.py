@@ -33,7 +33,7 @@ class RedisBroadcast:
         self._listeners: Counter[str] = Counter()
         self._told: set[str] = set()  # topics the line was told to listen to
         self._line: PubSub | None = None
-        self._open = asyncio.Event()
+        self._tried = asyncio.Event()
         self._turn = asyncio.Lock()
         self._numbers = count(1)
         self._pongs: dict[bytes, asyncio.Future[None]] = {}
@@ -70,8 +70,8 @@ class RedisBroadcast:
         if self._listening is None:
             self._listening = asyncio.create_task(self._listen(), name="redis listen")
         with suppress(TimeoutError):
-            async with asyncio.timeout(self._link.timeout if self._link.is_here else 0):
-                await self._open.wait()
+            async with asyncio.timeout(self._link.timeout):
+                await self._tried.wait()
                 await self._tell(topic)
                 await self._pong()
 
@@ -80,9 +80,10 @@ class RedisBroadcast:
         pong = self._pongs[number] = asyncio.get_running_loop().create_future()
         try:
             async with self._turn:
-                if self._line:
-                    with suppress(*TROUBLE):
-                        await self._line.ping(number)
+                if self._line is None:
+                    return
+                with suppress(*TROUBLE):
+                    await self._line.ping(number)
             await pong
         finally:
             del self._pongs[number]
@@ -106,22 +107,22 @@ class RedisBroadcast:
         while True:
             with suppress(*TROUBLE):
                 await self._pick_up()
+                self._tried.set()
                 await self._forward()
             await self._hang_up()
+            self._tried.set()
             await asyncio.sleep(BREATH)
             await self._link.here()
 
     async def _pick_up(self) -> None:
         async with self._turn:
-            self._line = self._link.pubsub()
+            self._line = await self._link.pubsub()
             self._told = set(self._listeners)
             await self._line.subscribe(*(self._prefix + topic for topic in {GREETING, *self._told}))
-            self._open.set()
 
     async def _hang_up(self) -> None:
         async with self._turn:
             line, self._line = self._line, None
-            self._open.clear()
             self._told.clear()
             for pong in self._pongs.values():
                 if not pong.done():

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from hashlib import sha1
 from pathlib import Path
+from random import choice
 from typing import Any, TypeVar, cast
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -17,7 +18,7 @@ from redis.asyncio.client import PubSub
 from redis.asyncio.cluster import ClusterNode
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import NoScriptError, RedisClusterException, RedisError
 
 log = structlog.get_logger()
 
@@ -30,7 +31,7 @@ MOST = 256  # calls that travel together
 PAUSES = (0.1, 1.0)  # seconds between looks for a Redis that is away: at first, and after a while
 STEADY = 10.0  # seconds after which a Redis that is back counts as well
 INSIST = 0.05  # seconds
-TROUBLE = (RedisError, OSError, TimeoutError)
+TROUBLE = (RedisError, RedisClusterException, OSError, TimeoutError)
 
 
 class RedisAway(Exception):
@@ -95,8 +96,12 @@ class Link:
         except TROUBLE as exc:
             raise RedisAway from exc
 
-    def pubsub(self) -> PubSub:
-        return self._patient.pubsub()
+    async def pubsub(self) -> PubSub:
+        """A line of its own; on a cluster to any node, since they pass on to each other what is published."""
+        if isinstance(self._patient, Redis):
+            return self._patient.pubsub()
+        await self._patient.initialize()
+        return self._patient.pubsub(node=choice(self._patient.get_nodes()))  # noqa: S311
 
     async def here(self) -> None:
         """Wait until Redis is, as far as we know."""
@@ -128,7 +133,7 @@ class Link:
             try:
                 answers = await self._answers(calls)
             except TROUBLE as error:
-                self._lost(error)
+                self._lost(calls[0], error)
                 self._fail(calls)
                 self._fail(self._waiting)
                 self._waiting = []
@@ -159,7 +164,7 @@ class Link:
     def _settle(self, calls: Sequence[_Call], answers: Sequence[Any]) -> None:
         for call, answer in zip(calls, answers, strict=True):
             if isinstance(answer, Exception):
-                self._lost(answer)
+                self._lost(call, answer)
                 self._fail([call])
             elif not call.answer.done():
                 call.answer.set_result(answer)
@@ -172,22 +177,22 @@ class Link:
 
     # ── Away and back ───────────────────────────────────────────────────────────────────────────
 
-    def _lost(self, error: Exception) -> None:
+    def _lost(self, call: _Call, error: Exception) -> None:
         """One line when it goes, and nobody else tries until it is back."""
         if self._here.is_set():
             self._here.clear()
             log.warning("redis.away", error=type(error).__name__, why=str(error))
-            self._looking = asyncio.create_task(self._look())
+            self._looking = asyncio.create_task(self._look(f"{call.args[1]}:here"))
 
-    async def _look(self) -> None:
-        """Redis is back when it can be written to."""
+    async def _look(self, key: str) -> None:
+        """Redis is back when it can be written to, on a cluster at the node that could not."""
         clock = asyncio.get_running_loop().time
         since, pauses = clock(), list(PAUSES)
         pause = pauses[clock() - self._back_at < STEADY]
         while True:
             await asyncio.sleep(pause)
             with suppress(*TROUBLE):
-                await self._client.set(f"{self.prefix}:here", 1, px=1000)
+                await self._client.set(key, 1, px=1000)
                 break
             pause = min(2 * pause, pauses[-1])
         self._back_at = clock()
