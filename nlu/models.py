@@ -244,9 +244,9 @@ class Models:
 def _read(path: Path, id: str) -> Model:
     with _open(path, id) as members:
         arrays: Arrays = {key: members[key] for key in members.files}
-        facts = _decode(arrays.pop("facts"))
-        created_at = _time(arrays.pop("created_at"))
-        if name(facts, arrays) != id:
+        written = arrays.pop("facts")
+        facts, created_at = _decode(written), _time(arrays.pop("created_at"))
+        if _name(written.tobytes(), facts.engine, arrays) != id:
             raise ValueError("its content is not what its name says")
     return Model(id=id, created_at=created_at, facts=facts, arrays=arrays)
 
