@@ -41,6 +41,7 @@ from connectors import Deps
 from connectors.webchat import WebChat, WebChatSettings
 from tests import builders
 from tests.builders import Ticking, numbered_ids
+from tests.queries import watched
 
 SHOP = "https://shop.example"
 SECRET = b"a secret of thirty-two characters"
@@ -76,6 +77,7 @@ class Site:
     def __init__(self, folder: Path, *, origins: tuple[str, ...] = (SHOP,)) -> None:
         self.clock, self.new_id = Ticking(), numbered_ids()
         self.store, self.queue = SqliteStore(folder / "site.db"), MemoryQueue()
+        self.unlisted = watched(self.store)
         self.broadcast, self.files = MemoryBroadcast(), LocalFiles(folder / "files")
         self.commit = Ledger(self.store, self.queue, self.broadcast, self.clock)
         self.chat = self._connector("site", origins)
@@ -205,3 +207,4 @@ async def site(folder: Path, **changes: Any) -> AsyncIterator[Site]:
         await made.client.close()
         await made.queue.close()
         await made.store.close()
+    assert not made.unlisted, f"not in tests/queries.py: {made.unlisted}"

@@ -36,6 +36,7 @@ from tests.builders import ADA, NOON, Ticking, numbered_ids, order_number, polic
 from tests.fakes.channel import FakeChannel
 from tests.fakes.desk import FakeDesk
 from tests.fakes.engine import FakeEngine, FakeLookups
+from tests.queries import watched
 
 KNOWN = {
     "Hi": understanding("greeting", 0.95),
@@ -205,6 +206,7 @@ async def world(
     ids: NewId | None = None,
 ) -> AsyncIterator[World]:
     store = SqliteStore(folder / "test.db")
+    unlisted = watched(store)
     made = World(
         store, channel or FakeChannel(), policy_ or policy(), rules_ or rules(), ids or numbered_ids(), folder
     )
@@ -213,6 +215,7 @@ async def world(
     finally:
         await made.queue.close()
         await store.close()
+    assert not unlisted, f"not in tests/queries.py: {unlisted}"
 
 
 async def until(condition: Any, seconds: float = 5.0) -> None:

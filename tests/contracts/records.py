@@ -137,6 +137,7 @@ def _maker(kind: type[Any]) -> Callable[..., Any]:
 customer = _maker(Customer)
 entry = _maker(Entry)
 message = _maker(Message)
+row = _maker(OutboxRow)
 setting = _maker(Setting)
 session = _maker(Session)
 
