@@ -245,7 +245,8 @@ async def _start_adapters(parts: Parts, stack: AsyncExitStack) -> None:
 
 async def _listen(parts: Parts, stack: AsyncExitStack, role: str) -> None:
     server, ready = parts.settings.server, probes(parts)
-    app = application.probed(ready) if role == WORKER else application.build(web_context(parts), ready)
+    build = application.build_for_worker if role == WORKER else application.build
+    app = build(web_context(parts), ready)
     # Unpacking a body happens on the loop before anybody has looked at its sender.
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=5, auto_decompress=False)
     await runner.setup()

@@ -51,16 +51,22 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 def build(context: Web, ready: Mapping[str, probes.Probe]) -> web.Application:
     """Everything customers, platforms and agents reach."""
-    app = probed(ready)
-    app[WEB] = context
+    app = _bare(context, ready)
     for module in (webhooks, api, chat, demo, console):
         module.setup(app)
     return app
 
 
-def probed(ready: Mapping[str, probes.Probe]) -> web.Application:
-    """How the process is, and nothing else: what a worker shows."""
+def build_for_worker(context: Web, ready: Mapping[str, probes.Probe]) -> web.Application:
+    """How the process is; nothing for customers, platforms or agents."""
+    app = _bare(context, ready)
+    demo.take_orders(app)
+    return app
+
+
+def _bare(context: Web, ready: Mapping[str, probes.Probe]) -> web.Application:
     app = web.Application(client_max_size=BODY_LIMIT, middlewares=[observed, errors_as_json])
+    app[WEB] = context
     app[probes.PROBES] = ready
     app.on_response_prepare.append(_safe_headers)
     probes.setup(app)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import aiohttp
 import pytest
 
+from tests import redis_server
+from tests.conftest import Require
 from tests.e2e.server import ROOT, Api, Server, serving
 
 
@@ -33,3 +35,21 @@ async def http() -> AsyncIterator[aiohttp.ClientSession]:
 @pytest.fixture
 def api(http: aiohttp.ClientSession, server: Server) -> Api:
     return Api(http, server)
+
+
+@pytest.fixture(scope="session")
+def redis(require: Require) -> Iterator[redis_server.RedisServer]:
+    """One for the whole run: nobody stops it; whoever uses it takes a prefix of its own."""
+    found = redis_server.executables()
+    require("redis", bool(found), redis_server.HOW)
+    with redis_server.running(found[0]) as running:
+        yield running
+
+
+@pytest.fixture
+def own_redis(require: Require) -> Iterator[redis_server.RedisServer]:
+    """One that a test may kill."""
+    found = redis_server.executables()
+    require("redis", bool(found), redis_server.HOW)
+    with redis_server.running(found[0]) as running:
+        yield running
