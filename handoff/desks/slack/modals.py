@@ -285,7 +285,7 @@ def _row(name: str, case: Case, look: Look) -> Part:
 
 def notice(look: Look, title: str, sentence: str) -> Part:
     """One sentence instead of a window that could not be used."""
-    return _view("notice", title, rich(section(words(cut(sentence, TYPED - 1)))), look)
+    return _view("notice", title, rich(section(words(cut(clean(sentence), TYPED)))), look)
 
 
 # ── Options that are searched for ───────────────────────────────────────────────────────────────

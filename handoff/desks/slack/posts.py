@@ -19,13 +19,13 @@ from bot.domain.messages import (
 from bot.domain.ports import Payload
 from handoff.desks.slack.api import permalink
 from handoff.desks.slack.blocks import (
+    ELLIPSIS,
     MESSAGE_BYTES,
     Part,
     actions,
     button,
     clean,
     context,
-    cut,
     cut_bytes,
     joined,
     link,
@@ -169,7 +169,8 @@ def _system_note(case: Case, message: Message, look: Look) -> list[Part]:
     """The only words that call somebody, and only whom they were made for."""
     called = _called(case, message.ping)
     if not called:
-        return rich(section(words(cut(look.note(message.text), LINE_BYTES), italic=True)))
+        told = pieces(_readable(look.note(message.text)) or ELLIPSIS)
+        return rich(section(*(words(piece, italic=True) for piece in told)))
     text = escape(one_line(look.note(message.text), 2 * WHY))
     return [{"type": "section", "text": marked(f"{called} {text}")}]
 
