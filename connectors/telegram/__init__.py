@@ -90,8 +90,7 @@ class Telegram:
 
     def rates(self, chat: str) -> tuple[Rate, ...]:
         limits, where = self._settings.limits, f"telegram:{self.account}"
-        per_second = max(int(limits.per_second), 1)
-        whole = Rate(key=where, per_second=limits.per_second, burst=per_second)
+        whole = Rate(key=where, per_second=limits.per_second)  # a burst would come on top of it
         place = chat.partition("/")[0]  # the topics of a forum share what their group may get
         one = Rate(key=f"{where}:{place}", per_second=limits.per_chat)
         if not chat.startswith("-"):

@@ -154,6 +154,27 @@ async def test_a_blocked_bot_is_told_to_the_agent(
         assert "blocked by the user" in whole["messages"][1]["reason"]
 
 
+async def test_an_agent_whose_reply_is_held_is_told_until_when(
+    tmp_path: Path, models: Path, telegram: TelegramApi, http: aiohttp.ClientSession
+) -> None:
+    async with started(tmp_path, models, telegram) as server:
+        desk = Api(http, server)
+        await telegram.tell(http, text_update(700, "Ich will mit einem Menschen sprechen", 1))
+        await until(lambda: len(telegram.sent) == 1)
+        (case,) = (await desk.get("cases", state="waiting"))["cases"]
+        await desk.act(case["id"], "claim")
+        telegram.slow_chats["700"] = 1800
+        await desk.act(case["id"], "reply", text="Guten Tag, hier ist Ada.")
+
+        async with asyncio.timeout(10):
+            while (found := (await desk.get(f"cases/{case['id']}"))["messages"])[-1]["direction"] != "note":  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+        reply, note = found[-2:]
+        assert reply["state"] == "deferred"
+        assert re.search(r"goes out by itself at \d\d:\d\d CES?T\.", reply["reason"])
+        assert note["text"] == reply["reason"]
+
+
 async def test_polling_needs_no_address(
     tmp_path: Path, models: Path, telegram: TelegramApi, http: aiohttp.ClientSession
 ) -> None:
@@ -246,6 +267,23 @@ async def test_every_recorded_update_goes_through_replay(
         states = dict(zip(bodies, await asyncio.gather(*map(replayed, bodies.values())), strict=True))
         assert "event.failed" not in server.log()
     assert {name: state for name, state in states.items() if state != ["done"]} == {}
+
+
+async def test_the_check_command_asks_telegram_and_shows_no_secret(
+    tmp_path: Path, models: Path, telegram: TelegramApi
+) -> None:
+    server = Server(tmp_path, models)
+    configure(server, telegram, f"secret: {SECRET}")
+    where = ("--config", str(server.config), "check", "--json")
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "bot", *where), cwd=ROOT, stdout=asyncio.subprocess.PIPE
+    )
+    said, _ = await process.communicate()
+    found = {one["name"]: one for one in json.loads(said)["findings"]}
+    assert "@nordwind_bot" in found["telegram/shop"]["detail"]
+    assert found["telegram/shop webhook"]["detail"] == "none is registered"
+    assert TOKEN.encode() not in said
+    assert SECRET.encode() not in said
 
 
 async def test_the_replay_command_says_what_became_of_it(

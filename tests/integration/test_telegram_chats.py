@@ -15,6 +15,8 @@ import pytest
 from bot.domain.messages import Event, EventKind, Message, MessageState
 from bot.domain.outbox import OutboxRow
 from bot.domain.ports import Act, Later, Query, Request
+from bot.queues.memory import MemoryPace
+from connectors.telegram import Telegram
 from tests.fakes.telegram_api import ME, TOKEN, TelegramApi, text_update
 from tests.integration.test_telegram_api import Bench
 from tests.world import World, until, world
@@ -30,7 +32,9 @@ class Chat:
         self.here, self.api = here, bench.api
         self.telegram = bench.make(username="nordwind_bot")
         here.connectors[("telegram", "shop")] = self.telegram  # type: ignore[assignment]
-        here.channel.capabilities = self.telegram.capabilities  # what agents may do is asked of the world's own
+        here.channel.capabilities = (
+            self.telegram.capabilities
+        )  # what agents may do is asked of the world's own
         self.number = 0
 
     def message(self, text: str, **changes: Any) -> dict[str, Any]:
@@ -169,6 +173,35 @@ async def test_nothing_that_is_kept_holds_the_token_or_an_address_of_a_file(chat
         records = msgspec.json.encode(await chat.here.store.find(Query(kind=kind))).decode()
         assert TOKEN not in records
         assert chat.api.url not in records
+
+
+# ── Our own brakes ──────────────────────────────────────────────────────────────────────────────
+
+
+async def sent_at(telegram: Telegram, *chats: str) -> list[float]:
+    """When each message to these chats would go out, as fast as the account's limits allow."""
+    now, out = 0.0, []
+    pace = MemoryPace(lambda: now)
+    for chat in chats:
+        now += await pace.reserve(telegram.rates(chat))
+        out.append(now)
+    return out
+
+
+def most_within(seconds: float, times: list[float]) -> int:
+    return max(sum(at <= other < at + seconds for other in times) for at in times)
+
+
+async def test_a_group_never_gets_more_than_20_messages_in_a_minute(chat: Chat) -> None:
+    times = await sent_at(chat.telegram, *["-100500"] * 70)
+    assert most_within(60, times) <= 20
+    assert times[-1] < 60 * 70 / 15  # and not much less either
+
+
+async def test_a_chat_gets_one_message_a_second_and_the_bot_sends_thirty(chat: Chat) -> None:
+    assert await sent_at(chat.telegram, "700", "700", "700") == [0, 1, 2]
+    times = await sent_at(chat.telegram, *(str(number) for number in range(700, 800)))
+    assert most_within(1, times) in {30, 31}  # what falls on both ends of a second
 
 
 # ── Groups ──────────────────────────────────────────────────────────────────────────────────────
