@@ -22,7 +22,27 @@ BORROWED = 50  # messages; measured: 10 break the promise, 100 are no better
 NEVER = 2.0  # no confidence is as high: the intent's messages are asked about or handed off
 
 Flags = NDArray[np.bool_]
+Columns = NDArray[np.intp]
 Curve = tuple[Floats, Floats]
+
+
+class Table(Struct, frozen=True, eq=False):
+    """What a model's training examples got from models that had not seen them; much smaller than the model."""
+
+    intents: tuple[str, ...]
+    expected: Columns
+    predicted: Columns
+    confidence: Floats
+
+
+def table(model: Model) -> Table:
+    arrays = model.arrays
+    return Table(
+        model.facts.intents,
+        arrays["oof_expected"].astype(np.intp),
+        arrays["oof_predicted"].astype(np.intp),
+        arrays["oof_confidence"].astype(float),
+    )
 
 
 class Kept(Struct, frozen=True, kw_only=True):
@@ -38,11 +58,10 @@ class Kept(Struct, frozen=True, kw_only=True):
         return tuple(intent for intent, least in self.thresholds.items() if least >= NEVER)
 
 
-def keep(model: Model, wrong_answers: float) -> Kept:
-    """The least confidence for each intent of `model` so that `wrong_answers` (0..1) of the answers are wrong."""
-    arrays, intents = model.arrays, model.facts.intents
-    predicted, confidence = arrays["oof_predicted"].astype(np.intp), arrays["oof_confidence"].astype(float)
-    wrong = predicted != arrays["oof_expected"]
+def keep(seen: Table, wrong_answers: float) -> Kept:
+    """The least confidence for each intent so that at most `wrong_answers` (0..1) of the answers are wrong."""
+    intents, predicted, confidence = seen.intents, seen.predicted, seen.confidence
+    wrong = predicted != seen.expected
     answerable = predicted != (intents.index(OUT_OF_SCOPE) if OUT_OF_SCOPE in intents else -1)
     everybody = _curve(confidence[answerable], wrong[answerable])
     least = {
@@ -50,7 +69,9 @@ def keep(model: Model, wrong_answers: float) -> Kept:
         for place, intent in enumerate(intents)
         if intent != OUT_OF_SCOPE
     }
-    answered = answerable & (confidence >= np.array([least.get(intent, NEVER) for intent in intents])[predicted])
+    answered = answerable & (
+        confidence >= np.array([least.get(intent, NEVER) for intent in intents])[predicted]
+    )
     return Kept(
         wrong_answers=wrong_answers,
         thresholds=least,

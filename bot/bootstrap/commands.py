@@ -42,6 +42,7 @@ from bot.web.console.passwords import hash_password
 from nlu.answers import check as check_answers
 from nlu.evaluation import evaluate as evaluate_model
 from nlu.evaluation import render
+from nlu.promises import keep, table
 from nlu.reading import read
 from nlu.training import TrainedModel
 
@@ -335,7 +336,24 @@ async def _model(parts: Parts) -> list[Finding]:
         Finding(name="answers", status="warn", detail=problem, fix="Edit the answers.")
         for problem in problems
     ]
+    found += await _promise(parts, chosen)
     return [Finding(name="model", status="ok", detail=f"{chosen}, {len(engine.intents)} intents"), *found]
+
+
+async def _promise(parts: Parts, model: str) -> list[Finding]:
+    """What the model makes of the share of wrong answers that is allowed."""
+    promise = parts.settings.nlu.thresholds.wrong_answers
+    if promise is None:
+        return []
+    kept = keep(table(await parts.models.get(model)), promise)
+    detail = f"{promise:.1%} wrong answers: {kept.answered:.0%} of messages can be answered"
+    own = parts.settings.nlu.thresholds.intents
+    handed_off = [intent for intent in kept.handed_off if intent not in own]
+    if not handed_off:
+        return [Finding(name="promise", status="ok", detail=detail)]
+    detail += f"; people get {', '.join(handed_off)}"
+    fix = "Teach these intents with more examples, or give them a threshold in nlu.thresholds.intents."
+    return [Finding(name="promise", status="warn", detail=detail, fix=fix)]
 
 
 async def _engine(parts: Parts) -> list[Finding]:

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TypeVar
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from bot.config import Settings
 from bot.domain.answers import AnswerBook, Texts
@@ -16,13 +17,19 @@ from nlu.answers import load_answers
 
 T = TypeVar("T")
 
-CONSOLE = "console"
+CONSOLE, SLACK = "console", "slack"
+Promised = Callable[[float], Mapping[str, float]]  # from a share of wrong answers: intent → least confidence
+
+
+def _nothing_promised(wrong_answers: float) -> Mapping[str, float]:
+    return {}
 
 
 class Content(Struct, frozen=True, kw_only=True):
     book: AnswerBook
     policy: Policy
     rules: HandoffRules
+    wrong_answers: float | None = None  # the share of answers that may be wrong; computes thresholds
 
 
 def read_content(settings: Settings) -> Content:
@@ -47,9 +54,11 @@ def read_content(settings: Settings) -> Content:
         zone=settings.brand.zone,
         claim=timedelta(minutes=handoff.claim_minutes),
         idle=timedelta(hours=handoff.idle_hours),
-        desks=(CONSOLE,),
+        desks=(CONSOLE, SLACK) if settings.desks.slack else (CONSOLE,),
+        copies=(SLACK,) if settings.desks.slack else (),
+        undo={SLACK: timedelta(seconds=settings.desks.undo)} if settings.desks.undo else {},
     )
-    return Content(book=book, policy=policy, rules=rules)
+    return Content(book=book, policy=policy, rules=rules, wrong_answers=thresholds.wrong_answers)
 
 
 class Current(Mapping[str, T]):
@@ -73,9 +82,17 @@ class Live:
 
     def __init__(self, content: Content) -> None:
         self._content = content
+        self._promised: Promised = _nothing_promised
 
     def policy(self) -> Policy:
-        return self._content.policy
+        """With the thresholds that keep the promise, as the model at work can keep it; those written down win."""
+        policy, promise = self._content.policy, self._content.wrong_answers
+        computed = self._promised(promise) if promise is not None else {}
+        return replace(policy, thresholds={**computed, **policy.thresholds}) if computed else policy
+
+    def follow(self, promised: Promised) -> None:
+        """Ask for thresholds here, each time: another model keeps the promise with others."""
+        self._promised = promised
 
     def book(self) -> AnswerBook:
         return self._content.book

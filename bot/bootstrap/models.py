@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -14,6 +15,7 @@ from bot.domain.ports import Files, Store, Understander
 from bot.services.sharing import SharedModels
 from bot.services.tuning import Tuning
 from nlu.models import Model, Models, Summary, engine_of
+from nlu.promises import Kept, Table, keep, table
 
 
 class Shelf:
@@ -22,17 +24,35 @@ class Shelf:
         self._http = http
         self._here = Models(Path(settings.nlu.models))
         self._shared = SharedModels(store, files, self._here, now) if settings.shared else None
+        self._tables: dict[str, Table] = {}
+        self._kept: tuple[tuple[str, float], Kept] | None = None
         self.tuning = Tuning(store, self.load, now)
 
     async def load(self, id: str) -> Understander:
         """An engine with this model. Raises `BadData`, `Unknown`, `StoreUnavailable`."""
         model = await self.get(id)
+        at_work = {one: rows for one, rows in self._tables.items() if one == self.tuning.in_hand}
+        self._tables = {**at_work, id: table(model)}  # what was loaded last may be the next at work
         return await asyncio.to_thread(understanding.engine, self._settings, self._http, model)
 
     async def get(self, id: str) -> Model:
         """From wherever it is. Raises `BadData`, `Unknown`, `StoreUnavailable`."""
         await self.share(id)
         return await asyncio.to_thread(self._here.load, id)
+
+    def promised(self, wrong_answers: float) -> Kept | None:
+        """What the model at work makes of a promise; None when there is no model. Computed once for each."""
+        id = self.tuning.in_hand
+        if id not in self._tables:
+            return None
+        if self._kept is None or self._kept[0] != (id, wrong_answers):
+            self._kept = ((id, wrong_answers), keep(self._tables[id], wrong_answers))
+        return self._kept[1]
+
+    def thresholds(self, wrong_answers: float) -> Mapping[str, float]:
+        """Intent → least confidence; nothing when there is no model."""
+        kept = self.promised(wrong_answers)
+        return kept.thresholds if kept else {}
 
     async def share(self, id: str) -> None:
         """See to it that this machine and all others can have it. Raises `BadData`, `StoreUnavailable`."""

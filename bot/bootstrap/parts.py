@@ -11,11 +11,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aiohttp
-import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
 from bot.bootstrap.content import Current, Live, read_content
+from bot.bootstrap.desks import Around, desks
 from bot.bootstrap.engines import Engines, now, opened, store_path
 from bot.bootstrap.models import Shelf
 from bot.config import ConfigError, Settings, convert
@@ -32,6 +32,7 @@ from bot.domain.ports import (
     Connector,
     Desk,
     Files,
+    Hears,
     Insert,
     Polls,
     Query,
@@ -45,7 +46,7 @@ from bot.services.answering import Answering
 from bot.services.attending import Attending
 from bot.services.fetching import Fetching
 from bot.services.following import Following
-from bot.services.ledger import CASES, Ledger
+from bot.services.ledger import Ledger
 from bot.services.posts import Posts
 from bot.services.receiving import Receiving
 from bot.services.reporting import Reporting
@@ -55,7 +56,6 @@ from bot.web.context import Web
 from bot.worker import Poll, Worker
 from connectors import CONNECTORS
 from connectors.base import Deps
-from handoff.desks.console import ConsoleDesk
 from handoff.takeover import Takeover
 
 SECRET_BYTES = 32
@@ -75,6 +75,8 @@ class Parts(Struct, frozen=True, kw_only=True):
     models: Shelf
     tuning: Tuning
     connectors: Mapping[tuple[str, str], Connector]
+    desks: Mapping[str, Desk]
+    alarms: Alarms
     receiving: Receiving
     takeover: Takeover
     reporting: Reporting
@@ -116,14 +118,28 @@ def _parts(
     reporting = Reporting(store, now, settings.channels)
     models = Shelf(settings, store, files, session)
     tuning = models.tuning
+    live.follow(models.thresholds)
 
     def can(address: Address) -> Capabilities:
         connector = connectors.get((address.channel, address.account))
         return connector.capabilities if connector else Capabilities()
 
     takeover = Takeover(store, commit, live.rules, live.book, reporting.usual, now, new_id, can)
-    desks: dict[str, Desk] = {"console": _console(broadcast)}
     alarms = Alarms(store, now)
+    around = Around(
+        settings=settings,
+        live=live,
+        store=store,
+        commit=commit,
+        files=files,
+        broadcast=broadcast,
+        session=session,
+        takeover=takeover,
+        reporting=reporting,
+        alarms=alarms,
+        can=can,
+    )
+    posted_on = desks(around)
     answering = Answering(
         store=store,
         commit=commit,
@@ -140,7 +156,7 @@ def _parts(
         store=store,
         commit=commit,
         connectors=connectors,
-        posts=Posts(store, desks, can, now, new_id),
+        posts=Posts(store, posted_on, can, now, new_id),
         alarms=alarms,
         takeover=takeover,
         pace=engines.pace,
@@ -153,11 +169,11 @@ def _parts(
         queue=queue,
         answering=answering,
         sending=sending,
-        attending=Attending(store=store, desks=desks, takeover=takeover, clock=now),
+        attending=Attending(store=store, desks=posted_on, takeover=takeover, clock=now),
         fetching=Fetching(store=store, commit=commit, connectors=connectors, files=files, clock=now),
         takeover=takeover,
         clock=now,
-        polls=_polls(connectors),
+        polls=_polls(connectors, posted_on),
     )
     return Parts(
         settings=settings,
@@ -169,6 +185,8 @@ def _parts(
         models=models,
         tuning=tuning,
         connectors=connectors,
+        desks=posted_on,
+        alarms=alarms,
         receiving=receiving,
         takeover=takeover,
         reporting=reporting,
@@ -184,6 +202,8 @@ def web_context(parts: Parts) -> Web:
         brand=settings.brand,
         departments=Current(lambda: parts.live.rules().departments),
         connectors=parts.connectors,
+        desks={name: one for name, one in parts.desks.items() if isinstance(one, Hears)},
+        alarms=parts.alarms,
         origins={
             str(account["account"]): tuple(account.get("origins", ()))
             for account in settings.channels.get("webchat", ())
@@ -295,10 +315,11 @@ def _connectors(settings: Settings, deps: Deps) -> Connectors:
     return found
 
 
-def _polls(connectors: Mapping[tuple[str, str], Connector]) -> dict[str, Poll]:
-    """Of the accounts whose events have to be fetched."""
+def _polls(connectors: Mapping[tuple[str, str], Connector], desks: Mapping[str, Desk]) -> dict[str, Poll]:
+    """Of the accounts and desks whose events have to be fetched."""
     adapters: dict[str, object] = {
-        f"{channel}:{account}": one for (channel, account), one in connectors.items()
+        **{f"{channel}:{account}": one for (channel, account), one in connectors.items()},
+        **{f"desk:{name}": one for name, one in desks.items()},
     }
     return {key: one.poll for key, one in adapters.items() if isinstance(one, Polls) and one.polls}
 
@@ -309,10 +330,3 @@ def _lookups(settings: Settings, session: aiohttp.ClientSession) -> HttpLookups:
         for name, lookup in settings.lookups.items()
     }
     return HttpLookups(configs, session)
-
-
-def _console(broadcast: Broadcast) -> ConsoleDesk:
-    async def hint(case: str) -> None:
-        await broadcast.publish(CASES, msgspec.json.encode({"case": case}))
-
-    return ConsoleDesk(hint)

@@ -181,8 +181,6 @@ def unknown_intents(settings: Settings, intents: Collection[str]) -> list[str]:
 
 # What the interface promises and this version does not do yet: key, how its value starts, what to do instead.
 PLANNED = (
-    ("nlu.thresholds.wrong_answers", "", "remove it and set nlu.thresholds.answer."),
-    ("desks.slack", "", "remove it; cases wait at the built-in desk, /console."),
     ("privacy.retention", "", "remove it; nothing is deleted by age so far."),
 )
 CHANNELS = sorted({*CONNECTORS, *PLANNED_CHANNELS})

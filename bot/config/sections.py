@@ -41,7 +41,7 @@ class Server(Struct, frozen=True, kw_only=True):
 class Thresholds(Struct, frozen=True, kw_only=True):
     answer: Share = 0.6
     intents: dict[str, Share] = field(default_factory=dict)
-    wrong_answers: Share | None = None
+    wrong_answers: Annotated[float, Meta(gt=0, le=0.5)] | None = None  # computes the others; `intents` win
 
 
 class Nlu(Struct, frozen=True, kw_only=True):
@@ -76,7 +76,13 @@ class ConsoleDesk(Struct, frozen=True, kw_only=True):
 
 class Desks(Struct, frozen=True, kw_only=True):
     console: ConsoleDesk = ConsoleDesk()
-    slack: dict[str, Any] | None = None
+    slack: dict[str, Any] | None = None  # its desk's own settings type reads it
+
+    @property
+    def undo(self) -> float:
+        """Seconds in which a reply from Slack can be taken back unseen."""
+        found = (self.slack or {}).get("undo_seconds", 0)
+        return found if isinstance(found, int | float) else 0
 
 
 class DepartmentSection(Struct, frozen=True, kw_only=True):

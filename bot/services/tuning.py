@@ -41,6 +41,11 @@ class Tuning:
         return self.engine.model
 
     @property
+    def in_hand(self) -> str:
+        """The id of the model that understands at this moment, or an empty string."""
+        return self._engine.model if self._engine else ""
+
+    @property
     def intents(self) -> tuple[str, ...]:
         return self.engine.intents
 
@@ -59,8 +64,7 @@ class Tuning:
         Raises `StoreUnavailable`.
         """
         wanted, _ = await self.live()
-        in_hand = self._engine.model if self._engine else ""
-        if not wanted or wanted in {in_hand, self._refused}:
+        if not wanted or wanted in {self.in_hand, self._refused}:
             return
         try:
             self._engine = await self._load(wanted)
