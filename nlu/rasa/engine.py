@@ -58,6 +58,7 @@ class Rasa:
         self._handing: asyncio.Task[None] | None = None
         self._foreseen: dict[str, Heard] | None = None
         self._alone = False
+        self._each = 0.0
 
     @property
     def model(self) -> str:
@@ -68,14 +69,14 @@ class Rasa:
         return self._intents
 
     async def understand(self, text: str, context: Context) -> Understanding:
-        """By Rasa, or by the stand-in; `engine` and `model` say by whom. Waits a second for Rasa at most."""
+        """By Rasa, or by the stand-in; `engine` and `model` say by whom. Waits for Rasa as long as its server may."""
         started = time.perf_counter()
         own = self._stand_in.parse(text, context)
         if not own.intent.name:  # nothing to ask about, and Rasa would name an intent all the same
             return replace(own, engine=ENGINE, model=self._id)
         heard = await self._heard(text)
         found = self._joined(own, heard, context) if heard else own
-        return replace(found, ms=(time.perf_counter() - started) * 1000)
+        return replace(found, ms=(time.perf_counter() - started + self._each) * 1000)
 
     # ── Asking ──────────────────────────────────────────────────────────────────────────────────
 
@@ -86,16 +87,23 @@ class Rasa:
         was_away = self._breaker.is_open
         try:
             with self._breaker.attempt():
-                if not await self._is_ready():
-                    return None
-                heard = self._known(await self._server.parse(wording.asked(text)))
+                heard = await self._in_time(text)
         except EngineUnavailable as error:
             if self._breaker.is_open and not was_away:
                 log.warning("rasa.away", why=str(error))
             return None
-        if was_away:
+        if was_away and heard:
             log.info("rasa.back")
         return heard
+
+    async def _in_time(self, text: str) -> Heard | None:
+        try:
+            async with asyncio.timeout(self._server.patience):
+                if not await self._is_ready():
+                    return None
+                return self._known(await self._server.parse(wording.asked(text)))
+        except TimeoutError:
+            raise EngineUnavailable(f"{self._server.name} took too long.") from None
 
     def _known(self, heard: Heard) -> Heard:
         """With our names, and only those; a fallback classifier puts one of its own in front."""
@@ -178,8 +186,10 @@ class Rasa:
         if (await self._server.status()).model_id == self._remote.model:
             return
         await asyncio.to_thread(self._put_back)
+        started = time.perf_counter()
         found = await self._server.judge(self._remote.file, wording.questions(examples))
         self._foreseen = {one.text: Heard(Guess(one.predicted, one.confidence)) for one in found}
+        self._each = (time.perf_counter() - started) / max(len(examples), 1)
 
     async def _alone_heard(self, text: str) -> Heard:
         if self._foreseen is None:

@@ -114,14 +114,14 @@ class RasaServer:
         self._url = url.rstrip("/")
         self._session = session
         self._access = access
-        self._timeout = timeout
+        self.patience = timeout  # seconds a message waits
         where = urlsplit(url)
         self.name = f"Rasa at {where.hostname}:{where.port or (443 if where.scheme == 'https' else 80)}"
 
     async def parse(self, text: str) -> Heard:
         """`text` must not begin with "/": Rasa would take it for a command that names an intent."""
         body = msgspec.json.encode({"text": text})
-        answer = await self._ask(_Call(method="POST", path="/model/parse", body=body, timeout=self._timeout))
+        answer = await self._ask(_Call(method="POST", path="/model/parse", body=body, timeout=self.patience))
         return self._read(self._fine(answer), Heard)
 
     async def version(self) -> str:
