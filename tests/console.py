@@ -252,6 +252,7 @@ def _context(here: World, files: LocalFiles, **changes: Any) -> Web:
         "origins": {},
         "store": here.store,
         "broadcast": here.broadcast,
+        "alarms": here.alarms,
         "files": files,
         "receiving": here.receiving,
         "takeover": here.takeover,

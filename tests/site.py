@@ -31,6 +31,7 @@ from bot.domain.messages import (
 )
 from bot.domain.ports import Applied, Changes, Duplicate, Insert, Query, Update, Write
 from bot.queues.memory import MemoryBroadcast, MemoryQueue
+from bot.services.alarms import Alarms
 from bot.services.ledger import Ledger
 from bot.services.receiving import Receiving
 from bot.stores.files import LocalFiles
@@ -105,6 +106,7 @@ class Site:
             origins={"site": origins, "other": ()},
             store=self.store,
             broadcast=self.broadcast,
+            alarms=Alarms(self.store, self.clock),
             files=self.files,
             receiving=Receiving(self.store, self.commit, self.clock, self.new_id, SECRET),
             takeover=unused,

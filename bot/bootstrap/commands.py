@@ -404,4 +404,6 @@ async def _platforms(parts: Parts) -> list[Finding]:
             found += await adapter.check()
         else:
             found.append(Finding(name=f"{channel}/{account}", status="ok", detail="needs no platform"))
+    for desk in parts.desks.values():
+        found += await desk.check() if isinstance(desk, Checks) else []
     return found

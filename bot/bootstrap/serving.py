@@ -67,7 +67,7 @@ async def serve(settings: Settings, role: str, config_path: Path | str) -> None:
         await have_a_model(parts)
         _warn_about_answers(parts)
         stopping, reread = _on_signals()
-        await _start_adapters(parts, stack)
+        await _start_adapters(parts, stack, role)
         await _listen(parts, stack, role)
         # Once nothing can fail: it is shown to nobody a second time.
         password = await first_admin(parts) if role != WORKER else ""
@@ -234,9 +234,9 @@ async def reload(parts: Parts, config_path: Path | str) -> None:
     log.info("config.read", needs_restart=waiting)
 
 
-async def _start_adapters(parts: Parts, stack: AsyncExitStack) -> None:
+async def _start_adapters(parts: Parts, stack: AsyncExitStack, role: str) -> None:
     """Whatever has something to do while we run: register a webhook, poll, hold a socket."""
-    adapters: list[object] = list(parts.connectors.values())
+    adapters: list[object] = [*parts.connectors.values(), *(parts.desks.values() if role != WORKER else ())]
     for adapter in adapters:
         if isinstance(adapter, Runs):
             await adapter.start()

@@ -114,6 +114,38 @@ class Reporting:
         self._medians[department.name] = (now, median)
         return median
 
+    async def today(self, zone: ZoneInfo) -> dict[str, Any]:
+        """The figures since midnight by the brand's clock; `first_reply` is the median of today's."""
+        now = self._clock()
+        midnight = now.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
+        kinds = {
+            "received": Did.RECEIVED,
+            "answered": Did.ANSWERED,
+            "handed_off": Did.HANDED_OFF,
+            "resolved": Did.RESOLVED,
+        }
+        found = {name: await self._since(kind, midnight) for name, kind in kinds.items()}
+        waiting = await self._store.count(Query(kind=Case, equals={"state": CaseState.WAITING}))
+        return {**found, "waiting": waiting, "first_reply": await self._first_reply(midnight)}
+
+    async def _since(self, kind: Did, start: datetime) -> int:
+        counts = [
+            await self._store.count(
+                Query(kind=Entry, equals={"kind": kind, "channel": channel}, after={"at": start})
+            )
+            for channel in self._channels
+        ]
+        return sum(counts)
+
+    async def _first_reply(self, start: datetime) -> timedelta | None:
+        query = Query(kind=Case, after={"updated_at": start}, order="-updated_at", limit=SAMPLE)
+        waits = [
+            case.first_reply_at - case.handoff.at
+            for case in await self._store.find(query)
+            if case.handoff and case.first_reply_at and case.first_reply_at > max(case.handoff.at, start)
+        ]
+        return timedelta(seconds=statistics.median(wait.total_seconds() for wait in waits)) if waits else None
+
     async def labels(self, limit: int = PAGE) -> list[Label]:
         return await self._store.find(Query(kind=Label, order="-at", limit=limit))
 

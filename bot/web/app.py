@@ -21,7 +21,7 @@ from bot.domain.errors import (
     TooManyRequests,
     Unknown,
 )
-from bot.web import api, chat, console, demo, probes, webhooks
+from bot.web import api, chat, console, demo, desks, probes, webhooks
 from bot.web.context import WEB, Web
 
 log = structlog.get_logger()
@@ -52,7 +52,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 def build(context: Web, ready: Mapping[str, probes.Probe]) -> web.Application:
     """Everything customers, platforms and agents reach."""
     app = _bare(context, ready)
-    for module in (webhooks, api, chat, demo, console):
+    for module in (webhooks, desks, api, chat, demo, console):
         module.setup(app)
     return app
 

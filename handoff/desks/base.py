@@ -36,7 +36,8 @@ class DeskDeps(Struct, frozen=True, kw_only=True):
     act: Callable[[AgentAction], Awaitable[Case]]  # raises NotAllowed, TooLate, Unknown
     stayed: Callable[[Case, Agent], str]  # why words stayed internal, for their author
     closed: Callable[[Case], str]  # why the channel takes no reply now; empty while it does
+    beyond: Callable[[Case], tuple[str, ...]]  # what it takes all the same, in words
     canned: Callable[[Case], Awaitable[list[Canned]]]
-    stats: Callable[[], Awaitable[dict[str, Any]]]
+    today: Callable[[], Awaitable[dict[str, Any]]]  # the day's figures
     alarm: Callable[[str, str], Awaitable[None]]  # what does not work, and why
     works: Callable[[str], Awaitable[None]]  # what does work (again)

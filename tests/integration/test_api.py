@@ -59,6 +59,7 @@ async def tool(here: World) -> AsyncIterator[Tool]:
         origins={},
         store=here.store,
         broadcast=here.broadcast,
+        alarms=here.alarms,
         files=here.files,
         receiving=here.receiving,
         takeover=here.takeover,

@@ -266,7 +266,6 @@ def test_a_mistake_says_where_and_what_to_do(file: Path, text: str, problem: str
 
 
 PLANNED = [
-    ("desks: {slack: {token: '${NONE:-x}'}}", "desks.slack: is not available yet;"),
     ("channels: {whatsapp: [{account: shop}]}", "channels.whatsapp: is not available yet;"),
     ("privacy: {retention: {messages: 30}}", "privacy.retention: is not available yet;"),
 ]

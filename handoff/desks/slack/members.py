@@ -72,6 +72,10 @@ class Members:
             return called(await self._user(user))
         return ""
 
+    async def zone(self, user: str) -> str:
+        """The name of somebody's time zone. Raises a `SendError`."""
+        return str((await self._user(user)).get("tz") or "")
+
     async def names(self, ids: Iterable[str]) -> Callable[[str], str]:
         """The names of people, groups and channels that a text names."""
         wanted = sorted(set(ids))[:LOOKED_UP]

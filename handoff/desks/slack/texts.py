@@ -149,8 +149,6 @@ TEXTS: dict[str, tuple[str, str]] = {
     "act.return_hint": ("Ab jetzt antwortet wieder der Bot.", "From now on the bot answers again."),
     "case.customer": ("Kunde {pseudonym}", "Customer {pseudonym}"),
     "case.bot": ("Bot", "Bot"),
-    "case.customer_word": ("Kunde", "Customer"),
-    "case.why_bot": ("Der Bot führt das Gespräch.", "The bot leads the conversation."),
     "case.snoozed_until": ("Zurückgestellt bis", "Snoozed until"),
     "case.lease": ("Antwort nötig bis", "Answer needed by"),
     "case.promise_over": ("überschritten", "overdue"),
@@ -164,10 +162,29 @@ TEXTS: dict[str, tuple[str, str]] = {
     "case.reaction": ("Reaktion des Kunden", "The customer's reaction"),
     "case.whole_text": ("Den ganzen Text zeigen ({n} Zeichen)", "Show the whole text ({n} characters)"),
     "case.correct_label": ("Es geht in Wahrheit um", "It is really about"),
-    "case.unknown_intent": ("Nicht erkannt", "Not recognised"),
     "case.urgency": ("Dringlichkeit", "Urgency"),
     "empty.waiting": ("Niemand wartet.", "Nobody is waiting."),
     "empty.mine": ("Keine eigenen Fälle.", "You have no cases."),
+    "refused.stranger": (
+        "Hier antworten nur Mitglieder des Teams. Das blieb intern.",
+        "Only members of the team work on cases here. This stayed internal.",
+    ),
+    "refused.busy": (
+        "Slack antwortet gerade nicht. Bitte noch einmal klicken.",
+        "Slack does not answer just now. Please click once more.",
+    ),
+    "refused.no_case": (
+        "Das gehört zu keinem Fall, den es gibt.",
+        "This belongs to no case that there is.",
+    ),
+    "refused.not_yours": (
+        "Nur eigene Worte unter einer Karte lassen sich nachträglich senden.",
+        "Only your own words under a card can be sent afterwards.",
+    ),
+    "refused.assignee": (
+        "Diese Person darf hier nicht mit Kunden sprechen.",
+        "This person may not speak to customers here.",
+    ),
     "refused.claimed": ("{owner} hat diesen Fall.", "{owner} has this case."),
     "refused.closed": (
         "Fall #{number} ist abgeschlossen. Er geht weiter, wenn der Kunde wieder schreibt.",
@@ -178,7 +195,6 @@ TEXTS: dict[str, tuple[str, str]] = {
         "This time has passed or cannot be read. Please choose a later one.",
     ),
     "refused.department": ("Diese Abteilung gibt es nicht.", "There is no such department."),
-    "refused.user": ("Dieses Konto gibt es nicht.", "There is no such user."),
     "refused.intent": ("Dieses Anliegen gibt es nicht.", "There is no such subject."),
     "refused.level": ("Diese Dringlichkeit gibt es nicht.", "There is no such urgency."),
     "list.nothing_found": ("Es gibt keinen Fall {number}.", "There is no case {number}."),
@@ -369,43 +385,5 @@ TEXTS: dict[str, tuple[str, str]] = {
         "The number stands first on the card, for example /case 1042.",
     ),
     "command.to_card": ("Zur Karte", "To the card"),
-    # ── notes of the server ──
     "note.calls": ("#{number} ist {level}: {reasons}.", "#{number} is {level}: {reasons}."),
-    "note.still_waits": ("#{number} wartet noch auf jemanden.", "#{number} still waits for somebody."),
-    "note.nobody_took_it": (
-        "Niemand hat #{number} übernommen; der Fall liegt jetzt bei {department}.",
-        "Nobody took #{number} over; it is {department}'s now.",
-    ),
-    "note.nobody_since": (
-        "Niemand hat #{number} übernommen, seit die Antwort ausblieb.",
-        "Nobody took #{number} over since its owner did not reply.",
-    ),
-    "note.promise": (
-        "Die zugesagte Zeit ist ohne Antwort vergangen; der Kunde weiß Bescheid.",
-        "The promised time has passed without a reply; the customer was told.",
-    ),
-    "note.reminded": (
-        "{name}, der Kunde wartet noch auf eine Antwort; sonst geht der Fall bald zurück.",
-        "{name}, the customer is still waiting for a reply; the case goes back soon.",
-    ),
-    "note.lapsed": (
-        "{name} hat nicht rechtzeitig geantwortet; der Fall wartet wieder auf jemanden.",
-        "{name} did not reply in time; the case waits for somebody again.",
-    ),
-    "note.awake": ("#{number} ist wieder da.", "#{number} is awake again."),
 }
-
-# What the server says in English, and the key under which it is said here.
-NOTES: tuple[tuple[str, str], ...] = (
-    (r"#(?P<number>\d+) is (?P<level>[a-z]+): (?P<reasons>.+)\.", "note.calls"),
-    (r"#(?P<number>\d+) still waits for somebody\.", "note.still_waits"),
-    (r"Nobody took #(?P<number>\d+) over; it is (?P<department>.+)'s now\.", "note.nobody_took_it"),
-    (r"Nobody took #(?P<number>\d+) over since its owner did not reply\.", "note.nobody_since"),
-    (r"The promised time has passed without a reply; the customer was told\.", "note.promise"),
-    (
-        r"(?P<name>.+), the customer is still waiting for a reply; the case goes back soon\.",
-        "note.reminded",
-    ),
-    (r"(?P<name>.+) did not reply in time; the case waits for somebody again\.", "note.lapsed"),
-    (r"#(?P<number>\d+) is awake again\.", "note.awake"),
-)
