@@ -159,6 +159,7 @@ class Worker:
 
     async def _poll(self, key: str) -> Later | None:
         if poll := self._polls.get(key):  # an account that only other workers have is none of ours
+            log.info("poll.begun", account=key)
             await poll()
         return Later(delay=AFTER_TROUBLE) if poll else None
 

@@ -101,6 +101,7 @@ class Running:
         """
         await self._ready.wait()
         offset: int | None = None
+        hopeless = FIRST  # another poller may be the one we follow, which is about to be gone
         while True:
             try:
                 updates = await self._api().call(
@@ -111,7 +112,7 @@ class Running:
                     timeout=POLL,
                     allowed_updates=list(UPDATES),
                 )
-                before = offset
+                before, hopeless = offset, FIRST
                 for update in updates if isinstance(updates, list) else ():
                     await self._stored(update)
                     offset = _after(update, offset)
@@ -124,7 +125,8 @@ class Running:
                 await asyncio.sleep(error.retry_after.total_seconds() if error.retry_after else FIRST)
             except SendError as error:
                 self._complain(error)
-                await asyncio.sleep(HOPELESS if isinstance(error, Misconfigured) else FIRST)
+                await asyncio.sleep(hopeless if isinstance(error, Misconfigured) else FIRST)
+                hopeless = min(2 * hopeless, HOPELESS)
             except Exception:
                 log.exception("telegram.poll", account=self._settings.account)
                 await asyncio.sleep(FIRST)

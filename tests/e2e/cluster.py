@@ -20,26 +20,30 @@ class Cluster:
         models: Path,
         mongo: str,
         redis: str,
-        extra: str = "",
+        channels: str = "",
         *,
         web: int = 2,
         workers: int = 2,
     ) -> None:
-        """`models` are the first one's; whoever else needs a model has to fetch it."""
-        engines = {"store": mongo, "files": mongo, "queue": redis}
+        """`models` are the first one's; whoever else needs a model has to fetch it. `channels` are more of them."""
+        self.engines = {"store": mongo, "files": mongo, "queue": redis}
         roles = ["web"] * web + ["worker"] * workers
         self.all = [
             Server(
                 folder / f"{role}{number}",
                 models if number == 0 else folder / f"{role}{number}" / "models",
-                extra,
                 role=role,
-                engines=engines,
+                engines=self.engines,
                 environ={"SWITCHBOARD_SECRET_KEY": KEY},
             )
             for number, role in enumerate(roles)
         ]
         self.web, self.workers = self.all[:web], self.all[web:]
+        for server in self.all:
+            text = server.config.read_text(encoding="utf-8")
+            server.config.write_text(
+                text.replace("\nchannels:\n", f"\nchannels:\n{channels}"), encoding="utf-8"
+            )
 
     async def start(self) -> None:
         """The one with the model first, so that nobody trains another."""
@@ -68,9 +72,9 @@ async def run(config: Path, words: Sequence[str]) -> str:
 
 @asynccontextmanager
 async def clustered(
-    folder: Path, models: Path, mongo: str, redis: str, extra: str = "", *, web: int = 2, workers: int = 2
+    folder: Path, models: Path, mongo: str, redis: str, channels: str = "", *, web: int = 2, workers: int = 2
 ) -> AsyncIterator[Cluster]:
-    made = Cluster(folder, models, mongo, redis, extra, web=web, workers=workers)
+    made = Cluster(folder, models, mongo, redis, channels, web=web, workers=workers)
     try:
         await made.start()
         yield made

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -18,6 +19,8 @@ from msgspec.structs import replace
 from nlu.models import Models, name
 from tests.e2e.cluster import Cluster, clustered
 from tests.e2e.server import PASSWORD, Api, Customer, Server
+from tests.e2e.test_killed_under_load import everything, settled
+from tests.fakes.telegram_api import TOKEN, TelegramApi, text_update
 from tests.mongod import ReplicaSet
 from tests.redis_server import RedisServer
 
@@ -153,3 +156,136 @@ def another_model(folder: Path) -> str:
 
 def follows(server: Server, model: str) -> bool:
     return any("model.live" in line and model in line for line in server.log().splitlines())
+
+
+# ── Restarts ────────────────────────────────────────────────────────────────────────────────────
+
+TALKERS, MESSAGES = 6, 12
+
+
+async def talk(customer: Customer, number: int, acknowledged: dict[str, str]) -> None:
+    for message in range(MESSAGES):
+        text = f"customer {number} message {message}"
+        acknowledged[text] = await customer.say(text)
+        await asyncio.sleep(0.5)
+
+
+async def restart_each(cluster: Cluster) -> None:
+    for server in cluster.all:
+        assert await server.stop() == 0
+        await server.start()
+
+
+async def test_restarting_one_after_the_other_loses_nothing(
+    cluster: Cluster, http: aiohttp.ClientSession
+) -> None:
+    acknowledged: dict[str, str] = {}
+    customers = [await arrived(http, cluster.web[number % 2]) for number in range(TALKERS)]
+    await asyncio.gather(
+        restart_each(cluster),
+        *(talk(customer, number, acknowledged) for number, customer in enumerate(customers)),
+    )
+    api = Api(http, cluster.web[0])
+    await settled(api)
+    lines = [line for case in await everything(api) for line in case["messages"] if line["direction"] == "in"]
+    stored = Counter(line["text"] for line in lines if line["text"].startswith("customer "))
+    assert stored == Counter(dict.fromkeys(acknowledged, 1))
+    assert len(acknowledged) == TALKERS * MESSAGES
+
+
+# ── One poller ──────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_one_worker_polls_and_when_it_stops_the_other_goes_on(
+    tmp_path: Path, models: Path, mongo_url: str, redis: RedisServer
+) -> None:
+    async with TelegramApi().serving() as telegram:
+        account = (
+            f"  telegram: [{{account: shop, token: '{TOKEN}', mode: polling, api_url: '{telegram.url}'}}]\n"
+        )
+        async with clustered(tmp_path, models, mongo_url, fresh(redis), web=1, channels=account) as cluster:
+            for number in range(2):
+                telegram.offer(text_update(700 + number, "Wo ist mein Paket 4711?", number))
+                await sent(telegram, number + 1)
+                if number == 0:
+                    assert await poller(cluster).stop() == 0
+
+
+async def sent(telegram: TelegramApi, many: int) -> None:
+    async with asyncio.timeout(10):
+        while len(telegram.sent) < many:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+
+
+def poller(cluster: Cluster) -> Server:
+    (found,) = [server for server in cluster.workers if "poll.begun" in server.log()]
+    return found
+
+
+# ── Away and back ───────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_store_that_is_away_is_named_and_worked_with_again_when_it_is_back(
+    tmp_path: Path, models: Path, own_mongo: ReplicaSet, redis: RedisServer, http: aiohttp.ClientSession
+) -> None:
+    async with clustered(tmp_path, models, own_mongo.url(), fresh(redis), web=1, workers=1) as cluster:
+        web, worker = cluster.all
+        customer = await arrived(http, web)
+        own_mongo.kill()
+        for server in (web, worker):
+            began = time.monotonic()
+            assert set(await failing(http, server)) == {"store"}
+            assert time.monotonic() - began < 3
+        body = {"customer": customer.token, "id": "m1", "text": "Where is my parcel 4711?"}
+        async with http.post(f"{web.url}/chat/messages", json=body) as answer:
+            assert answer.status == 503
+        await asyncio.to_thread(own_mongo.restart)
+        async with asyncio.timeout(BACK_WITHIN):
+            await customer.say("Where is my parcel 4711?")
+            assert "4711" in (await customer.hears(1))[0]
+            assert await failing(http, web) == {}
+
+
+async def test_a_queue_that_is_away_is_named_and_refuses_nobody(
+    tmp_path: Path, models: Path, mongo_url: str, own_redis: RedisServer, http: aiohttp.ClientSession
+) -> None:
+    async with clustered(tmp_path, models, mongo_url, own_redis.url, web=1, workers=1) as cluster:
+        web, _ = cluster.all
+        customer = await arrived(http, web)
+        with own_redis.killed():
+            await customer.say("Where is my parcel 4711?")
+            assert set(await failing(http, web)) == {"queue"}
+        assert "4711" in (await customer.hears(1, seconds=10))[0]
+
+
+async def failing(http: aiohttp.ClientSession, server: Server) -> dict[str, str]:
+    async with http.get(f"{server.url}/readyz") as answer:
+        found: dict[str, str] = (await answer.json())["failing"]
+        assert answer.status == (503 if found else 200)
+    return found
+
+
+# ── Refused ─────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("key", "why"),
+    [("", "SWITCHBOARD_SECRET_KEY is not set"), ("short", "SWITCHBOARD_SECRET_KEY is too short")],
+)
+async def test_without_a_long_secret_key_nobody_starts(
+    tmp_path: Path, models: Path, mongo_url: str, redis: RedisServer, key: str, why: str
+) -> None:
+    engines = {"store": mongo_url, "files": mongo_url, "queue": fresh(redis)}
+    server = Server(tmp_path, models, role="web", engines=engines, environ={"SWITCHBOARD_SECRET_KEY": key})
+    assert await server.fails_to_start() == 2
+    assert why in server.log()
+
+
+async def test_with_another_secret_key_than_the_others_nobody_starts(
+    cluster: Cluster, tmp_path: Path, models: Path
+) -> None:
+    other = Server(
+        tmp_path, models, role="web", engines=cluster.engines, environ={"SWITCHBOARD_SECRET_KEY": "x" * 40}
+    )
+    assert await other.fails_to_start() == 2
+    assert "is not the one this database was begun with" in other.log()
