@@ -1,6 +1,9 @@
 """The card: read in two seconds, one per handoff, and nothing a customer writes can act."""
 
+import ast
+from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -242,17 +245,6 @@ def test_every_word_has_both_languages_with_the_same_places() -> None:
         assert _places(german) == _places(english), key
 
 
-def test_the_servers_own_sentences_are_said_in_german() -> None:
-    told = {
-        "#1042 is critical: danger, asked_for_person.": "#1042 ist kritisch: Gefahr, Möchte mit einem Menschen sprechen.",
-        "#1042 still waits for somebody.": "#1042 wartet noch auf jemanden.",
-        "Nobody took #7 over; it is Sales's now.": "Niemand hat #7 übernommen; der Fall liegt jetzt bei Sales.",
-        "Something new.": "Something new.",
-    }
-    assert {english: DE.note(english) for english in told} == told
-    assert all(EN.note(english) == english for english in told if "asked_for" not in english)
-
-
 def _places(text: str) -> set[str]:
     return {part.split("}")[0] for part in text.split("{")[1:]}
 
@@ -261,3 +253,59 @@ def _parts(value: Any) -> list[dict[str, Any]]:
     if isinstance(value, dict):
         return [value, *(part for one in value.values() for part in _parts(one))]
     return [part for one in value for part in _parts(one)] if isinstance(value, list) else []
+
+
+# ── What others say in English ──────────────────────────────────────────────────────────────────
+
+SAYS = {
+    "#1042 is critical: danger, asked_for_person.": "#1042 ist kritisch: Gefahr, Möchte mit einem Menschen sprechen.",
+    "#1042 still waits for somebody.": "#1042 wartet noch auf jemanden.",
+    "Nobody took #7 over; it is Sales's now.": "Niemand hat #7 übernommen; der Fall liegt jetzt bei Sales.",
+    "This stayed internal. Claim case #7 first: only its owner speaks to the customer.": (
+        "Das blieb intern. Erst Fall #7 übernehmen: Mit dem Kunden spricht nur, wer ihn hat."
+    ),
+    "Case #7 is resolved and cannot be moved.": "Fall #7 ist „Erledigt“ und lässt sich nicht verschieben.",
+    "Busy. It goes out by itself at 13:00 CET.": "Busy. Sie geht um 13:00 CET von selbst hinaus.",
+    "Something new {x}.": "Something new {x}.",
+}
+REFUSING = ("NotAllowed", "TooLate")
+SOURCES = ("bot/domain/cases.py", "handoff/speech.py", "handoff/takeover.py")
+ONLY_OUTSIDE = (
+    "There is no department",
+    "There is no urgency",
+    "Say ",
+    "This action id",
+)  # no window of ours asks so
+
+
+@pytest.mark.parametrize("english", SAYS)
+def test_the_servers_own_sentences_are_said_in_german(english: str) -> None:
+    assert DE.note(english) == SAYS[english]
+    assert EN.note(english) == english.replace("asked_for_person", "Asked for a person")
+
+
+def test_every_refusal_that_agents_can_meet_has_its_german_sentence() -> None:
+    said = [
+        sentence for source in SOURCES for sentence in _refusals(Path(source).read_text(encoding="utf-8"))
+    ]
+    assert len(said) > 15
+    met = [sentence for sentence in said if not sentence.startswith(ONLY_OUTSIDE)]
+    assert [sentence for sentence in met if DE.note(sentence) == sentence] == []
+
+
+def _refusals(source: str) -> Iterator[str]:
+    """The sentences of a module's refusals, about some case."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in REFUSING:
+            sentence = node.args[0]
+            if isinstance(sentence, ast.Constant):
+                yield str(sentence.value)
+            elif isinstance(sentence, ast.JoinedStr):
+                yield "".join(_sample(part) for part in sentence.values)
+
+
+def _sample(part: ast.expr) -> str:
+    if isinstance(part, ast.Constant):
+        return str(part.value)
+    named = ast.unparse(part)
+    return "1042" if "number" in named else "resolved" if "state" in named else "Ada"

@@ -12,7 +12,8 @@ from msgspec import Struct
 from bot.domain.cases import Agent, Case, Handoff, Reason
 from bot.domain.messages import Author, AuthorKind
 from bot.domain.routing import Department
-from handoff.desks.slack.texts import LANGUAGES, NOTES, TEXTS
+from handoff.desks.slack.texts import LANGUAGES, TEXTS
+from handoff.desks.slack.told import CALLS, GERMAN
 
 DESK = "slack"
 USER = re.compile(r"[UW][A-Z0-9]{2,}")
@@ -134,17 +135,25 @@ class Look(Struct, frozen=True, kw_only=True):
         return reason
 
     def note(self, text: str) -> str:
-        """The server's own notes; what it has no words for is shown as it is."""
-        for pattern, key in NOTES:
-            if match := re.fullmatch(pattern, text, re.DOTALL):
+        """What the server says to agents in English; what it has no words for is shown as it is."""
+        if match := CALLS.fullmatch(text):
+            reasons = ", ".join(self._why(reason) for reason in match["reasons"].split(", "))
+            level = self.known("level", match["level"]).lower()
+            return self("note.calls", number=match["number"], level=level, reasons=reasons)
+        return self._german(text) if self.language == "de" else text
+
+    def _german(self, text: str, *, inside: bool = False) -> str:
+        for pattern, said in GERMAN:
+            if match := pattern.fullmatch(text):
                 told = match.groupdict()
-                return self(key, **{name: self._part(name, value) for name, value in told.items()})
+                return said.format(**{name: self._part(name, part, inside) for name, part in told.items()})
         return text
 
-    def _part(self, name: str, value: str) -> str:
-        if name == "reasons":
-            return ", ".join(self._why(reason) for reason in value.split(", "))
-        return self.known("level", value).lower() if name == "level" else value
+    def _part(self, name: str, part: str, inside: bool) -> str:  # noqa: FBT001  private, and named where it counts
+        """A sentence may hold another one, and that is as deep as it goes."""
+        if name == "text":
+            return part if inside else self._german(part, inside=True)
+        return self.known(name, part) if name in {"state", "message_state", "channel"} else part
 
     def _why(self, reason: str) -> str:
         return self.known("reason", reason) if f"reason.{reason}" in TEXTS else self.reason(reason)

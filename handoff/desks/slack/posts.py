@@ -214,7 +214,7 @@ def _fate_words(message: Message, look: Look) -> str:
     """What has to be told of it; nothing when all is well."""
     if message.direction is not Direction.OUT or message.deleted_at:
         return ""
-    why = one_line(message.reason, WHY)
+    why = one_line(look.note(message.reason), WHY)
     if message.held and message.state in (MessageState.QUEUED, MessageState.DEFERRED):
         return look("fate.held")
     told = {
