@@ -60,6 +60,8 @@ CLOCKS_DIFFER = timedelta(minutes=1)  # a row from further ahead was made before
 PATIENCE = 1.0  # seconds a row may hold its place while its rate is used up
 LONG = timedelta(minutes=1)  # whoever waits longer for their words to go out is told until when
 BEHIND = 50  # rows behind a held one that are looked at
+WAITED = "It waited too long to be sent without a look."
+TOO_LONG = "That is longer than it may wait; look whether it is still right, and send it again."
 STAYED = "The conversation has moved, and what was sent before stayed behind: it cannot be changed any more."
 
 
@@ -259,8 +261,10 @@ class Sending:
         if attempts >= ATTEMPTS and row.destination is Destination.CHANNEL:
             await self._failed(row, f"{error.reason} (tried {attempts} times)", None)
             return None
+        delay = self._delay(error, attempts)
+        if delay > self._left(row):
+            return await self._give_up_on_old(row, f"{error.reason} {TOO_LONG}")
         metrics.RETRIED.labels(row.channel).inc()
-        delay = min(self._delay(error, attempts), self._left(row))
         until = self._clock() + delay
         reason = error.reason if delay <= LONG else f"{error.reason} {self._takeover.goes_out(until)}"
         again = replace(row, attempts=attempts, not_before=until, reason=reason)
@@ -275,10 +279,10 @@ class Sending:
         return self._takeover.remarked(await self._case(row), reason)
 
     def _left(self, row: OutboxRow) -> timedelta:
-        """How long a row can wait until it is given up; no platform may hold it silently beyond that."""
+        """How long a row may still wait: whoever wrote it hears at once that the platform asks for more."""
         if row.destination is not Destination.CHANNEL:
             return timedelta.max
-        return max(row.created_at + self._stale - self._clock(), timedelta()) + timedelta(seconds=1)
+        return max(row.created_at + self._stale - self._clock(), timedelta())
 
     async def _hold_behind(self, held: OutboxRow) -> None:
         """What a person wrote after a held row waits as long, and says so rather than look as if it were going."""
@@ -415,8 +419,7 @@ class Sending:
         """Cards are always worth posting; words to a customer are not, hours later."""
         return row.destination is Destination.CHANNEL and self._clock() - row.created_at > self._stale
 
-    async def _give_up_on_old(self, row: OutboxRow) -> Later | None:
-        reason = "It waited too long to be sent without a look."
+    async def _give_up_on_old(self, row: OutboxRow, reason: str = WAITED) -> Later | None:
         if row.by_agent:
             await self._failed(row, reason, None)
             return None

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from bot.domain.cases import Reason
 from bot.domain.errors import ChatMoved, SendDeferred
 from bot.domain.journal import Did
 from bot.domain.messages import Direction, Message, MessageState
@@ -98,19 +99,33 @@ async def test_a_bots_answer_that_waits_says_until_when_and_bothers_nobody(
     assert await notes(here) == []
 
 
-async def test_nothing_waits_beyond_the_age_at_which_it_is_given_up(
+async def test_a_reply_that_would_be_held_beyond_its_age_fails_at_once_and_can_be_sent_again(
     here: World, channel: FilesChannel
 ) -> None:
-    await replied(here, "Tomorrow")
+    (reply,) = await replied(here, "Tomorrow")
     here.clock.forward(hours=5, minutes=50)
     channel.fails(SendDeferred(SLOWLY, timedelta(hours=1)))
-    later = await here.send()
-    assert later is not None
-    assert minutes(10) < later.delay < minutes(11)
-    here.clock.forward(minutes=11)
+    assert await here.send() is None
+    line = next(line for line in await here.transcript() if line.id == reply.id)
+    assert line.state is MessageState.FAILED
+    assert line.reason.startswith(f"{SLOWLY} That is longer than it may wait")
+    await here.act(Act.RETRY, message=reply.id)
     await here.send()
-    line = next(line for line in await here.transcript() if line.text == "Tomorrow")
-    assert (line.state, channel.texts.count("Tomorrow")) == (MessageState.FAILED, 0)
+    assert channel.texts[-1] == "Tomorrow"
+
+
+async def test_an_answer_that_would_be_held_beyond_its_age_becomes_a_persons(
+    here: World, channel: FilesChannel
+) -> None:
+    await here.receive(inbound("When are you open?"))
+    await here.answer()
+    here.clock.forward(hours=5, minutes=50)
+    channel.fails(SendDeferred(SLOWLY, timedelta(hours=1)))
+    await here.send()
+    case = await here.case()
+    assert (await here.transcript())[1].state is MessageState.CANCELLED
+    assert case.handoff is not None
+    assert case.handoff.reason is Reason.STALE
 
 
 # ── Moved ───────────────────────────────────────────────────────────────────────────────────────
