@@ -39,6 +39,12 @@ _SMALL = (
     *("--wiredTigerCacheSizeGB", "0.25", "--oplogSize", "64", "--bind_ip", "127.0.0.1", "--nounixsocket"),
     *("--setParameter", "diagnosticDataCollectionEnabled=false"),
     *("--setParameter", "enableTestCommands=1"),  # lets a test make a command fail
+    *(
+        "--setParameter",
+        "ttlMonitorSleepSecs=1",
+        "--setParameter",
+        "ttlMonitorEnabled=false",
+    ),  # the records of tests are long out of date
     # What a killed client left open holds up others for as long.
     *("--setParameter", "transactionLifetimeLimitSeconds=3"),
 )
@@ -103,15 +109,22 @@ class Mongod:
 
     def ask(self, command: str, value: Any = 1) -> dict[str, Any]:
         """The answer of this very member to a command; raises `PyMongoError`."""
-        client: MongoClient[dict[str, Any]] = MongoClient(
-            self.host, directConnection=True, serverSelectionTimeoutMS=500, socketTimeoutMS=10_000
-        )
-        with client:
+        with self._client() as client:
             return client.admin.command(command, value)
+
+    def set(self, **parameters: Any) -> None:
+        for name, value in parameters.items():
+            with self._client() as client:
+                client.admin.command({"setParameter": 1, name: value})
 
     def has_the_data(self) -> bool:
         hello = self.ask("hello")
         return bool(hello["isWritablePrimary"] or hello["secondary"])
+
+    def _client(self) -> MongoClient[dict[str, Any]]:
+        return MongoClient(
+            self.host, directConnection=True, serverSelectionTimeoutMS=500, socketTimeoutMS=10_000
+        )
 
     def _end(self, how: signal.Signals) -> None:
         if self._process is not None:

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorDatabase
 from pymongo import ReadPreference
-from pymongo.errors import PyMongoError
+from pymongo.errors import (
+    ConnectionFailure,
+    ExecutionTimeout,
+    NetworkTimeout,
+    PyMongoError,
+    ServerSelectionTimeoutError,
+    WriteConcernError,
+    WTimeoutError,
+)
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
@@ -59,4 +67,15 @@ def reached() -> Iterator[None]:
 def explain(exc: PyMongoError) -> str:
     """Short, and without what was written: a server's message may quote a document."""
     details = getattr(exc, "details", None) or {}
-    return str(details.get("codeName") or type(exc).__name__)
+    plain = next((words for kind, words in _PLAIN.items() if isinstance(exc, kind)), type(exc).__name__)
+    return str(details.get("codeName") or plain)
+
+
+_PLAIN: Mapping[type[PyMongoError], str] = {
+    ServerSelectionTimeoutError: "no primary is in reach",
+    NetworkTimeout: "no answer in time",
+    ConnectionFailure: "the connection broke",
+    ExecutionTimeout: "no answer in time",
+    WTimeoutError: "a majority did not confirm in time",
+    WriteConcernError: "a majority did not confirm",
+}

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
 
 from msgspec import Struct
 from pymongo import ASCENDING, DESCENDING, DeleteOne, IndexModel, InsertOne, UpdateOne
 
-from bot.domain.ports import Query
+from bot.domain.ports import ActionDone, Query, Session
 from bot.domain.schema import COLLECTIONS, Collection
 from bot.stores.driver import Document
 from bot.stores.records import column, encode, kept, uniques, unknown_field
@@ -18,8 +19,16 @@ from bot.stores.records import column, encode, kept, uniques, unknown_field
 Sort = list[tuple[str, int]]
 Operation = InsertOne[Document] | UpdateOne | DeleteOne
 
+GONE = "gone_at"  # when MongoDB may delete a document by itself
 CAME = "came"  # when a document was inserted: ties stay in this order
 _came = count(time.time_ns())
+
+# Only what nobody can miss: a session that is over opens nothing, and nobody repeats a click after months. Events,
+# rows and journal stay: they are what a late redelivery, a reply or an audit is recognised by.
+KEPT_UNTIL: Mapping[type[Struct], Callable[[Any], datetime]] = {
+    Session: lambda session: session.expires_at + timedelta(days=1),
+    ActionDone: lambda action: action.at + timedelta(days=90),
+}
 
 
 class Documents:
@@ -31,12 +40,14 @@ class Documents:
         self.uniques = tuple(uniques(collection))
         self._fields = collection.fields
         self._known = {"id": "_id"} | {field: field for field in collection.fields}
+        self._until = KEPT_UNTIL.get(kind)
         self._alone = {"_id"} | {fields[0] for fields in collection.unique if len(fields) == 1}
 
     def insert(self, record: Any) -> InsertOne[Document]:
         version = getattr(record, "version", 0)
         own = {"_id": column(record.id), "version": version, CAME: next(_came)}
-        return InsertOne(own | self._contents(record))
+        until = {GONE: self._until(record)} if self._until else {}
+        return InsertOne(own | until | self._contents(record))
 
     def update(self, counted: Any) -> UpdateOne:
         """`counted` is the record with its new version."""
@@ -88,18 +99,19 @@ def documents(kind: type[Struct]) -> Documents:
     return DOCUMENTS[kind]
 
 
-def indexes(collection: Collection) -> list[IndexModel]:
+def indexes(kind: type[Struct]) -> list[IndexModel]:
     """What the schema asks for; an index knows the order of insertion too, so that ties need no sorting."""
+    collection = COLLECTIONS[kind]
     return [
         *(_index((*fields, CAME)) for fields in collection.indexes),
         *(_index(fields, unique=True) for fields in collection.unique),
         *(
-            _index((over,), unique=True, partialFilterExpression={field: 1})
+            _index((over,), f"{over}_while_{field}", unique=True, partialFilterExpression={field: 1})
             for field, over in collection.unique_while
         ),
+        *([_index((GONE,), expireAfterSeconds=0)] if kind in KEPT_UNTIL else []),
     ]
 
 
-def _index(fields: tuple[str, ...], **options: Any) -> IndexModel:
-    name = "_".join((*fields, *(["while", *options["partialFilterExpression"]] if len(options) > 1 else [])))
-    return IndexModel([(field, ASCENDING) for field in fields], name=name, **options)
+def _index(fields: tuple[str, ...], name: str = "", **options: Any) -> IndexModel:
+    return IndexModel([(field, ASCENDING) for field in fields], name=name or "_".join(fields), **options)

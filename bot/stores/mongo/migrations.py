@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import json
 import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -29,44 +31,61 @@ LONGEST = timedelta(hours=6)  # one step
 Migration = Callable[[Database], Awaitable[None]]
 
 
-async def schema(db: Database) -> None:
+async def make_schema(db: Database) -> None:
     """The collections and indexes that `bot.domain.schema` names; what is there already stays."""
     there = set(await db.list_collection_names())
     for name in {collection.name for collection in COLLECTIONS.values()} | {SEQUENCES, COUNTERS}:
         if name not in there:
             await db.create_collection(name)
     await db[COUNTERS].create_index("name", name="name")
-    for collection in COLLECTIONS.values():
-        if wanted := indexes(collection):
+    for kind, collection in COLLECTIONS.items():
+        if wanted := indexes(kind):
             await db[collection.name].create_indexes(wanted)
 
 
-# The first makes version 1. Whoever changes an index of the schema puts `schema` here once more; a new field that
-# can be asked for needs a step of its own too, which fills it in where it is missing.
-MIGRATIONS: tuple[Migration, ...] = (schema,)
+async def _begin(_: Database) -> None:
+    """Version 1: there was nothing before."""
+
+
+# Collections and indexes follow the schema by themselves. A field that can be asked for and is new needs a step here,
+# which fills it in where it is missing. Steps may be interrupted and begun again; they only add.
+MIGRATIONS: tuple[Migration, ...] = (_begin,)
 
 
 async def prepare(db: Database, *, lease: timedelta = LEASE, patience: timedelta = PATIENCE) -> None:
     """Raises `BadData` for the store of a newer version, `StoreUnavailable` when another process never finishes."""
-    if await _version(db) == len(MIGRATIONS):
+    ours = _fingerprint()
+    if await _stage(db) == (len(MIGRATIONS), ours):
         return
     async with _alone(db, lease, patience):
-        done = await _version(db)  # another process may have been faster
-        for number, migrate in enumerate(MIGRATIONS[done:], start=done + 1):
-            with pymongo.timeout(LONGEST.total_seconds()):
+        done, made = await _stage(db)  # another process may have been faster
+        with pymongo.timeout(LONGEST.total_seconds()):
+            if made != ours:
+                await make_schema(db)
+            for number, migrate in enumerate(MIGRATIONS[done:], start=done + 1):
                 await migrate(db)
-            await db[META].update_one({"_id": VERSION}, {"$max": {"value": number}}, upsert=True)
+                await db[META].update_one({"_id": VERSION}, {"$max": {"value": number}}, upsert=True)
+        await db[META].update_one({"_id": VERSION}, {"$set": {"schema": ours}})
 
 
-async def _version(db: Database) -> int:
-    found = await db[META].find_one({"_id": VERSION})
-    version, known = int(found["value"]) if found else 0, len(MIGRATIONS)
+async def _stage(db: Database) -> tuple[int, str]:
+    """How far the database is: the last step, and which schema its collections and indexes follow."""
+    found = await db[META].find_one({"_id": VERSION}) or {"value": 0}
+    version, known = int(found["value"]), len(MIGRATIONS)
     if version > known:
         raise BadData(
             f"The database {db.name} was written by a newer Switchboard (store version {version}, this one knows "
             f"{known}). Start that version again, or restore a backup from before the upgrade."
         )
-    return version
+    return version, str(found.get("schema", ""))
+
+
+def _fingerprint() -> str:
+    made = {
+        collection.name: [index.document for index in indexes(kind)]
+        for kind, collection in COLLECTIONS.items()
+    }
+    return hashlib.sha256(json.dumps(made, sort_keys=True, default=str).encode()).hexdigest()
 
 
 @asynccontextmanager

@@ -3,49 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import random
-import time
-from contextlib import AbstractContextManager, suppress
 from datetime import timedelta
 from typing import Any, TypeVar
 
-import pymongo
 from msgspec import Struct
 from pymongo import ReturnDocument
-from pymongo.errors import PyMongoError
-from pymongo.read_concern import ReadConcern
 
-from bot.domain.errors import StoreUnavailable
-from bot.domain.ports import Applied, Changes, Outcome, Query
-from bot.stores.driver import DURABLE, PATIENCE, Client, Database, connect, database, reached
+from bot.domain.errors import BadData, StoreUnavailable
+from bot.domain.ports import Applied, Changes, Finding, Outcome, Query
+from bot.stores.driver import PATIENCE, Client, Database, connect, database, reached
+from bot.stores.mongo.checks import checked, refuse_unfit
 from bot.stores.mongo.documents import documents
 from bot.stores.mongo.migrations import prepare
+from bot.stores.mongo.transactions import transact
 from bot.stores.mongo.turns import Turns
-from bot.stores.mongo.units import (
-    COUNTERS,
-    DUPLICATE_KEY,
-    SEQUENCES,
-    Refused,
-    Session,
-    advance,
-    is_one_write,
-    keys,
-    numbered,
-    outcome,
-    scopes,
-    write,
-)
+from bot.stores.mongo.units import COUNTERS, SEQUENCES, Refused, is_one_write, keys, outcome, write
 from bot.stores.records import FIRST_NUMBER, NUMBERS, column, decode, text
 
 T = TypeVar("T", bound=Struct)
 
 AT_ONCE = 1000  # documents per answer of the server
-
-SNAPSHOT = ReadConcern("snapshot")
-
-SHORTEST, LONGEST = 0.002, 0.1  # seconds between two tries
-
-TRANSIENT, UNKNOWN = "TransientTransactionError", "UnknownTransactionCommitResult"
 
 
 class MongoStore:
@@ -65,16 +42,28 @@ class MongoStore:
         self._client = connect(self._url, self._patience)
         try:
             with reached():
+                await refuse_unfit(self._db())
                 await prepare(self._db())
         except BaseException:
             await self.close()
             raise
 
+    async def check(self) -> list[Finding]:
+        """What the doctor says, also of a store that could not be opened."""
+        try:
+            client = connect(self._url, self._patience)
+        except BadData as exc:
+            return [Finding(name="store", status="fail", detail=str(exc), fix="Correct `store`.")]
+        try:
+            return await checked(database(client))
+        finally:
+            client.close()
+
     async def apply(self, changes: Changes) -> Outcome:
         """What was handed over is written, also when whoever waits for it gives up.
 
-        `StoreUnavailable` after a lost answer may stand for a unit that was written: the same unit again is then
-        a `Duplicate` or a `Conflict`, never written twice.
+        A lost answer is asked for again. Where none came in time, `StoreUnavailable` may stand for a unit that was
+        written: handed over again, one that inserts or updates is a `Duplicate` or `Conflict`, not written twice.
         """
         task = asyncio.create_task(self._apply(self._db(), changes))
         self._accepted.add(task)
@@ -104,7 +93,9 @@ class MongoStore:
         """How many there are, whatever the query's limit."""
         asked = documents(query.kind)
         with reached():
-            return await self._db()[asked.name].count_documents(asked.filter(query))
+            here = asked.filter(query)
+            along: Any = {} if here else {"hint": "_id_"}  # an index is smaller than what it points to
+            return await self._db()[asked.name].count_documents(here, **along)
 
     async def counters(self, prefix: str) -> dict[str, int]:
         here = {"name": {"$gte": column(prefix), "$lt": column(prefix + "\U0010ffff")}}
@@ -154,55 +145,4 @@ class MongoStore:
         if is_one_write(changes):
             await write(db, (), list(changes.writes), None)
             return Applied()
-        async with await db.client.start_session() as session:
-            return await self._transaction(db, changes, session)
-
-    async def _transaction(self, db: Database, changes: Changes, session: Session) -> Applied:
-        """Tries again while others are in the way, with the same session: that ends what it left open."""
-        until = time.monotonic() + self._patience.total_seconds()
-        pause = SHORTEST
-        while True:
-            try:
-                return await _try(db, changes, session, until)
-            except PyMongoError as exc:
-                if not _is_passing(exc) or time.monotonic() > until:
-                    raise
-            await asyncio.sleep(pause * random.random())  # noqa: S311 - no secret, only spread
-            pause = min(pause * 2, LONGEST)
-
-
-async def _try(db: Database, changes: Changes, session: Session, until: float) -> Applied:
-    session.start_transaction(read_concern=SNAPSHOT, write_concern=DURABLE)
-    try:
-        with _by(until):
-            given = await advance(db, scopes(changes), session)
-            writes, sequences = numbered(changes, given)
-            await write(db, changes.guards, writes, session)
-    except BaseException:
-        with suppress(PyMongoError), pymongo.timeout(1):
-            await session.abort_transaction()
-        raise
-    await _commit(session, until)
-    return Applied(sequences=sequences)
-
-
-async def _commit(session: Session, until: float) -> None:
-    """Asking again is safe: the server remembers what became of the transaction."""
-    while True:
-        try:
-            with _by(until):
-                return await session.commit_transaction()
-        except PyMongoError as exc:
-            if not exc.has_error_label(UNKNOWN) or time.monotonic() > until:
-                raise
-        await asyncio.sleep(LONGEST)
-
-
-def _by(until: float) -> AbstractContextManager[None]:
-    """Whatever the driver does inside has to be done by then."""
-    return pymongo.timeout(max(until - time.monotonic(), SHORTEST))
-
-
-def _is_passing(exc: PyMongoError) -> bool:
-    """Others were in the way, or two at once began the same sequence."""
-    return exc.has_error_label(TRANSIENT) or getattr(exc, "code", None) == DUPLICATE_KEY
+        return await transact(db, changes, self._patience)
