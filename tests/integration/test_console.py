@@ -192,6 +192,14 @@ async def test_a_message_without_words_is_named(console: Desk, ada: Viewer) -> N
 # ── One case ────────────────────────────────────────────────────────────────────────────────────
 
 
+async def test_what_a_message_answers_and_that_it_was_passed_on_is_shown(console: Desk, ada: Viewer) -> None:
+    case = await console.waiting("")
+    await console.message(case, "This one?", quote="<b>Seven</b> euros", forwarded=True)
+    page = await ada.get(f"/console/cases/{case.id}")
+    assert "Forwarded In reply to: <b>Seven</b> euros This one?" in page.words
+    assert "<b>Seven" not in page.html
+
+
 async def test_a_case_tells_its_story_in_order(console: Desk, ada: Viewer) -> None:
     await console.here.hear(inbound("A person please"))
     case = await console.here.case()
