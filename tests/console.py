@@ -235,7 +235,7 @@ async def desk(folder: Path, channel: FakeChannel | None = None, **changes: Any)
     """Users: Ada and Ben (agents), Sue (supervisor), admin."""
     async with AsyncExitStack() as stack:
         here = await stack.enter_async_context(world(folder, channel=channel))
-        context = _context(here, LocalFiles(folder / "files"), **changes)
+        context = made_of(here, LocalFiles(folder / "files"), **changes)
         server = TestServer(application.build(context, {}))
         await stack.enter_async_context(server)
         made = Desk(here, context, server, stack)
@@ -244,7 +244,7 @@ async def desk(folder: Path, channel: FakeChannel | None = None, **changes: Any)
         yield made
 
 
-def _context(here: World, files: LocalFiles, **changes: Any) -> Web:
+def made_of(here: World, files: LocalFiles, **changes: Any) -> Web:
     known: dict[str, Any] = {
         "brand": Brand(name="Nordwind"),
         "departments": here.rules.departments,

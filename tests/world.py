@@ -13,7 +13,7 @@ from bot.domain.cases import Case
 from bot.domain.journal import Did, Entry
 from bot.domain.messages import Event, Fetch, Inbound, Message
 from bot.domain.outbox import OutboxRow
-from bot.domain.ports import Act, AgentAction, Desk, Later, NewId, Query, Store
+from bot.domain.ports import Act, AgentAction, Desk, Later, NewId, Pace, Query, Store
 from bot.domain.turns import Policy
 from bot.domain.understanding import Understanding
 from bot.queues.memory import MemoryBroadcast, MemoryPace, MemoryQueue
@@ -65,7 +65,8 @@ class World:
         self.store, self.channel, self.engine = store, channel, FakeEngine(KNOWN)
         self.policy, self.rules, self.desk = policy_, rules_, FakeDesk()
         self.lookups = FakeLookups({"4711": {"status": "shipped"}})
-        self.queue, self.broadcast, self.pace = MemoryQueue(), MemoryBroadcast(), MemoryPace()
+        self.queue, self.broadcast = MemoryQueue(), MemoryBroadcast()
+        self.pace: Pace = MemoryPace()
         self.desks: dict[str, Desk] = {"console": self.desk}
         self.alarms = Alarms(store, self.clock)
         follow = Following(store, lambda: self.rules.copies, self.clock, self.new_id)
