@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import hmac
-import os
-import secrets
-import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import aiohttp
 from msgspec import Struct
@@ -16,15 +11,14 @@ from msgspec.structs import replace
 
 from bot.bootstrap.content import Current, Live, read_content
 from bot.bootstrap.desks import Around, desks
-from bot.bootstrap.engines import Engines, now, opened, store_path
+from bot.bootstrap.engines import Engines, now, opened
+from bot.bootstrap.key import secret_key
 from bot.bootstrap.models import Shelf
-from bot.config import ConfigError, Settings, convert
-from bot.domain.customers import Customer
+from bot.config import Settings, convert
 from bot.domain.errors import StoreUnavailable
 from bot.domain.ids import new_id
 from bot.domain.messages import Address, FeedEntry
 from bot.domain.ports import (
-    Applied,
     Broadcast,
     Capabilities,
     Changes,
@@ -35,9 +29,7 @@ from bot.domain.ports import (
     Hears,
     Insert,
     Polls,
-    Query,
     Queue,
-    Setting,
     Store,
 )
 from bot.lookups import HttpLookups, LookupConfig
@@ -58,8 +50,6 @@ from connectors import CONNECTORS
 from connectors.base import Deps
 from handoff.takeover import Takeover
 
-SECRET_BYTES = 32
-SHORTEST_KEY = 32  # characters
 Connectors = dict[tuple[str, str], Connector]
 
 
@@ -89,9 +79,7 @@ async def assembled(settings: Settings) -> AsyncIterator[Parts]:
     """All parts, open; closed again in the reverse order. Raises `ConfigError`, `BadData`, `StoreUnavailable`."""
     live = Live(read_content(settings))
     async with opened(settings) as engines:
-        secret = secret_key(settings, is_new=not await engines.store.find(Query(kind=Customer, limit=1)))
-        if settings.shared:
-            await _the_same_for_all(secret, engines.store)
+        secret = await secret_key(settings, engines.store)
         # How much happens at once is bounded by whoever asks (lanes, sends), so a slow platform holds up nobody.
         async with aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0), cookie_jar=aiohttp.DummyCookieJar()
@@ -226,70 +214,6 @@ def web_context(parts: Parts) -> Web:
 
 
 # ── Choosing ────────────────────────────────────────────────────────────────────────────────────
-
-
-def secret_key(settings: Settings, *, is_new: bool) -> bytes:
-    """The key of pseudonyms, chat tokens and sessions: from the environment, else made once beside a new store."""
-    given = settings.environment.secret_key
-    if not settings.on_one_machine and len(given) < SHORTEST_KEY:
-        state = "is too short" if given else "is not set"
-        raise ConfigError(
-            f"SWITCHBOARD_SECRET_KEY {state}; with MongoDB or Redis every process needs the same one: set it to what "
-            f"`openssl rand -hex {SECRET_BYTES}` prints."
-        )
-    if given:
-        return given.encode()
-    path = store_path(settings).parent / "secret.key"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if not path.exists():
-            _may_be_made(path, is_new=is_new)
-            _write_secret(path)
-        key = bytes.fromhex(path.read_text(encoding="ascii").strip())
-    except (OSError, ValueError) as exc:
-        raise ConfigError(
-            f"{path} cannot be used as the secret key; restore it or set SWITCHBOARD_SECRET_KEY."
-        ) from exc
-    if len(key) < SECRET_BYTES:
-        raise ConfigError(f"{path} is cut short; restore it from a backup or set SWITCHBOARD_SECRET_KEY.")
-    return key
-
-
-async def _the_same_for_all(secret: bytes, store: Store) -> None:
-    """A process with another key would take every customer for a new one. Raises `ConfigError`."""
-    mark = hmac.new(secret, b"switchboard secret key", "sha256").hexdigest()
-    setting = Setting(id="secret", value={"mark": mark}, at=now())
-    if not isinstance(await store.apply(Changes(writes=(Insert(record=setting),))), Applied):
-        known = await store.get(Setting, setting.id)
-        if known and known.value["mark"] != mark:
-            raise ConfigError(
-                "SWITCHBOARD_SECRET_KEY is not the one this database was begun with; set the one the other "
-                "processes have. With another, nobody could go on with a chat or a session."
-            )
-
-
-def _may_be_made(path: Path, *, is_new: bool) -> None:
-    if not is_new:
-        raise ConfigError(
-            f"{path} is gone, and nobody can go on with a chat without it: restore it from a backup or set "
-            f"SWITCHBOARD_SECRET_KEY. Where that is impossible, `openssl rand -hex {SECRET_BYTES} > {path}` starts anew."
-        )
-
-
-def _write_secret(path: Path) -> None:
-    """All of it or nothing, and only for us: half a key would lock out every customer later."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".secret-")
-    fresh = Path(name)
-    with os.fdopen(handle, "w", encoding="ascii") as file:
-        file.write(secrets.token_hex(SECRET_BYTES))
-        file.flush()
-        os.fsync(file.fileno())
-    try:
-        os.link(fresh, path)  # fails when another process was faster: then its key counts
-    except FileExistsError:
-        pass
-    finally:
-        fresh.unlink()
 
 
 def _deps(secret: bytes, commit: Ledger, store: Store, broadcast: Broadcast) -> Deps:
