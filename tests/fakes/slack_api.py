@@ -41,7 +41,8 @@ TOKEN = "xoxb-101-fake-token-for-tests"
 APP_TOKEN = "xapp-1-A0SWITCHBRD-fake-for-tests"
 SCOPES = (
     "channels:history", "channels:join", "channels:read", "chat:write", "commands", "files:read", "files:write",
-    "groups:history", "groups:read", "metadata.message:read", "reactions:read", "reactions:write", "usergroups:read", "users:read",
+    "groups:history", "groups:read", "metadata.message:read", "reactions:read", "reactions:write", "usergroups:read",
+    "users:read",
 )  # fmt: skip
 TEXT_CUT, TEXT_LIMIT = 4040, 40_000
 METADATA_BYTES = 8_000
