@@ -158,6 +158,10 @@ def test_long_last_words_are_cut_and_say_where_the_rest_is() -> None:
     assert blocks.units(line) <= cards.LAST_WORDS + 40
 
 
+def test_who_trails_off_was_not_cut() -> None:
+    assert read(transcript=(said("Well…"),)).splitlines()[2] == "Well…"
+
+
 def test_last_words_are_those_that_were_not_taken_back_and_a_picture_is_named() -> None:
     photo = Attachment(kind=AttachmentKind.IMAGE, name="a.jpg", file="f")
     transcript = (said("Look", attachments=(photo,)), said("Oops", deleted_at=NOON))

@@ -28,6 +28,7 @@ ELLIPSIS, JOINER, KEEP_APART = "…", "\u200d", "\u2060"
 UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u202a-\u202e\u2066-\u2069\ufeff]")
 ALIVE = re.compile(r"<(?=[!@#/a-zA-Z])|\|(?=https?:)")  # what is markup elsewhere
 LONGEST_CLUSTER = 64
+SPARE = 8  # times the room that is looked at for a line, since blanks are left out
 
 
 # ── Words ───────────────────────────────────────────────────────────────────────────────────────
@@ -41,46 +42,46 @@ def clean(text: str) -> str:
 
 def units(text: str) -> int:
     """As Slack counts."""
-    return sum(_units(char) for char in text)
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
-def _units(char: str) -> int:
-    return 2 if ord(char) > 0xFFFF else 1
+def _size(text: str) -> int:
+    return len(text.encode())
 
 
-def _bytes(char: str) -> int:
-    return len(char.encode())
-
-
-def cut(text: str, most: int, cost: Callable[[str], int] = _units) -> str:
+def cut(text: str, most: int, size: Callable[[str], int] = units) -> str:
     """As much as there is room for, with an ellipsis; an emoji of several characters is not cut through."""
-    if sum(map(cost, text)) <= most:
+    if size(text) <= most:
         return text
-    return text[: _fitting(text, most - cost(ELLIPSIS), cost)].rstrip() + ELLIPSIS
+    return text[: _fitting(text, most - size(ELLIPSIS), size)].rstrip() + ELLIPSIS
 
 
 def cut_bytes(text: str, most: int) -> str:
-    return cut(text, most, _bytes)
+    """`text` is clean."""
+    return cut(text, most, _size)
 
 
 def one_line(text: str, most: int) -> str:
-    return cut(" ".join(clean(text).split()), most)
+    """The beginning, without line breaks; of a very long text the rest is not even looked at."""
+    near = text[: SPARE * most]
+    line = " ".join(clean(near).split())
+    return cut(line if len(near) == len(text) else line + ELLIPSIS, most)
 
 
 def pieces(text: str, most: int = PIECE) -> list[str]:
     """The whole text, in parts that each have room in one element."""
     found: list[str] = []
     while units(text) > most:
-        end = _fitting(text, most, _units) or most
+        end = _fitting(text, most, units) or most
         found.append(text[:end])
         text = text[end:]
     return [*found, text] if text else found
 
 
-def _fitting(text: str, room: int, cost: Callable[[str], int]) -> int:
+def _fitting(text: str, room: int, size: Callable[[str], int]) -> int:
     end = 0
     for end, char in enumerate(text):  # noqa: B007  the place where it stopped is what is asked for
-        room -= cost(char)
+        room -= size(char)
         if room < 0:
             break
     border = end

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 from bot.domain.cases import CLOSED, Case, CaseState
 from bot.domain.desks import Card
@@ -30,7 +30,7 @@ from handoff.desks.slack.blocks import (
 )
 from handoff.desks.slack.look import Look
 
-LAST_WORDS = 280
+LAST_WORDS, LONG = 280, 1000
 SAID = 140  # of what the bot asked or answered
 SLOT, SLOTS = 80, 8
 REASON, REASONS = 80, 4
@@ -61,10 +61,9 @@ def card_key(case: Case) -> str:
 
 
 def _open(card: Card, look: Look) -> list[Part]:
-    said = last_words(card.transcript, card.passport.last_words if card.passport else "")
     return [
         header(look.title(card.case)),
-        *rich(section(*why(card.case, look)), quote(*_last_words(said, card, look))),
+        *rich(section(*why(card.case, look)), quote(*_last_words(card, look))),
         *rich(section(*joined(_facts(card, look), "\n"))),
         *context(*_context(card, look)),
         *actions(*(card_button(name, card.case, look) for name in BUTTONS[card.case.state])),
@@ -78,7 +77,7 @@ def card_button(name: str, case: Case, look: Look) -> Part:
 
 
 def _notified(card: Card, look: Look) -> str:
-    said = last_words(card.transcript, card.passport.last_words if card.passport else "")
+    said = last_words(card)
     return look.title(card.case) + (f": {said}" if said and card.case.is_open else "")
 
 
@@ -122,20 +121,25 @@ def _urgency(case: Case, look: Look) -> list[Part]:
 # ── What the customer said last ─────────────────────────────────────────────────────────────────
 
 
-def last_words(transcript: Sequence[Message], otherwise: str = "") -> str:
-    """In one line, and short."""
-    texts = (message.text for message in reversed(transcript) if _says(message) and message.text.strip())
-    return one_line(next(texts, otherwise), LAST_WORDS)
+def last_words(card: Card) -> str:
+    """As they were written; the passport's where the transcript does not reach back so far."""
+    texts = (message.text for message in reversed(card.transcript) if _says(message) and message.text.strip())
+    return next(texts, card.passport.last_words if card.passport else "")
 
 
 def _says(message: Message) -> bool:
     return message.direction is Direction.IN and message.deleted_at is None
 
 
-def _last_words(said: str, card: Card, look: Look) -> list[Part]:
+def _last_words(card: Card, look: Look) -> list[Part]:
+    """In one line, and short."""
+    text = last_words(card)
+    said = one_line(text, LAST_WORDS)
     last = next((message for message in reversed(card.transcript) if _says(message)), None)
     files = ", ".join(look.known("attachment", one.kind) for one in last.attachments[:NAMES]) if last else ""
-    shortened = [words(f" {look('card.rest_in_thread')}", italic=True)] if said.endswith("…") else []
+    shortened = (
+        [words(f" {look('card.rest_in_thread')}", italic=True)] if said != one_line(text, LONG) else []
+    )
     shown = [words(f"{' ' if said else ''}📎 {files}", italic=True)] if files else []
     return [words(said), *shortened, *shown]
 
