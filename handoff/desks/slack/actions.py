@@ -194,7 +194,7 @@ class Actions:
             return self._look()("refused.claimed", owner=case.owner.name)
         if case and isinstance(error, NotAllowed) and case.state in CLOSED:
             return self._look()("refused.closed", number=case.number)
-        return str(error)
+        return self._look().note(str(error))
 
     # ── Windows ─────────────────────────────────────────────────────────────────────────────────
 

@@ -235,7 +235,7 @@ class Events:
         if offered and case and case.is_open and case.owner is None:
             payload = posts.hint(case, self._look(), receipt, user, offered)
         else:
-            payload = posts.whisper(told["channel"], receipt, user, sentence)
+            payload = posts.whisper(told["channel"], receipt, user, self._look().note(sentence))
         await self._api.ephemeral(payload["channel"], **payload["arguments"])
 
     # ── Gaps ────────────────────────────────────────────────────────────────────────────────────
