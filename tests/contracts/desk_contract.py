@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from bot.domain.desks import Card, ThreadPost
+from bot.domain.desks import Card, Left, Story, ThreadPost
 from bot.domain.messages import Author, AuthorKind, Direction, Message, MessageState
 from bot.domain.outbox import Posting
 from bot.domain.ports import Desk, Finds, Payload
@@ -63,8 +63,20 @@ def card(text: str = "Hello", receipt: str = "") -> Card:
     )
 
 
-def post(text: str = "Hello", receipt: str = "card1") -> ThreadPost:
-    return ThreadPost(case=case(), message=message(text), card_receipt=receipt)
+def post(text: str = "Hello", under: str = "C1:1.1") -> ThreadPost:
+    return ThreadPost(case=case(), message=message(text), card_receipt=under)
+
+
+def story(text: str = "Hello", under: str = "C1:1.1") -> Story:
+    return Story(case=case(), transcript=card(text).transcript, card_receipt=under)
+
+
+def left(text: str = "Hello", under: str = "C1:1.1") -> Left:
+    return Left(case=case(), receipt=under, card_receipt=under)
+
+
+UNDER = (post, story)  # a card
+EVERY = (card, *UNDER, left)
 
 
 class DeskContract:
@@ -80,13 +92,13 @@ class DeskContract:
         assert desk.name
         assert isinstance(desk.copies, bool)
 
-    @pytest.mark.parametrize("make", [card, post])
+    @pytest.mark.parametrize("make", EVERY)
     def test_rendering_is_pure(self, desk: Desk, make: Any) -> None:
         one, two = make("Hello"), make("Hello")
         assert desk.render(one) == desk.render(one) == desk.render(two)
         assert one == two
 
-    @pytest.mark.parametrize("make", [card, post])
+    @pytest.mark.parametrize("make", EVERY)
     def test_payloads_are_data(self, desk: Desk, make: Any) -> None:
         payloads = desk.render(make("Hello"))
         assert payloads
@@ -97,7 +109,7 @@ class DeskContract:
         assert len(desk.render(card("lang " * 2000))) == 1
 
     @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
-    @pytest.mark.parametrize("make", [card, post])
+    @pytest.mark.parametrize("make", EVERY)
     def test_what_customers_write_stays_text_within_the_limits(
         self, desk: Desk, make: Any, text: str
     ) -> None:
@@ -107,9 +119,17 @@ class DeskContract:
                 assert len(found) <= self.longest
                 assert not any(live in found for live in LIVE)
 
-    @pytest.mark.parametrize("make", [card, post])
-    async def test_sending_gives_a_receipt(self, desk: Desk, make: Any) -> None:
-        for payload in desk.render(make("Hello")):
+    async def standing(self, desk: Desk) -> str:
+        """The receipt of a card that was posted."""
+        (payload,) = desk.render(card("A card"))
+        return (await desk.send(payload)).external_id
+
+    async def test_sending_gives_a_receipt(self, desk: Desk) -> None:
+        assert await self.standing(desk)
+
+    @pytest.mark.parametrize("make", [*UNDER, left])
+    async def test_what_belongs_to_a_card_gives_receipts_too(self, desk: Desk, make: Any) -> None:
+        for payload in desk.render(make("Hello", await self.standing(desk))):
             assert (await desk.send(payload)).external_id
 
     async def test_an_updated_card_keeps_its_receipt(self, desk: Desk) -> None:
@@ -118,9 +138,14 @@ class DeskContract:
         (changed,) = desk.render(card("Hello again", receipt=posted.external_id))
         assert (await desk.send(changed)).external_id == posted.external_id
 
-    @pytest.mark.parametrize("make", [card, post])
-    async def test_a_payload_in_doubt_is_found_or_harmless_to_send_again(self, desk: Desk, make: Any) -> None:
-        payload, *_ = desk.render(make("Hello"))
+    @pytest.mark.parametrize("make", UNDER)
+    async def test_a_line_in_doubt_is_found_or_harmless_to_send_again(self, desk: Desk, make: Any) -> None:
+        await self.doubted(desk, *desk.render(make("Hello", await self.standing(desk))))
+
+    async def test_a_card_in_doubt_is_found_or_harmless_to_send_again(self, desk: Desk) -> None:
+        await self.doubted(desk, *desk.render(card("Hello")))
+
+    async def doubted(self, desk: Desk, payload: Payload, *_: Payload) -> None:
         first = await desk.send(payload)
         again = await desk.find(payload) if isinstance(desk, Finds) else await desk.send(payload)
         assert again is not None
@@ -133,7 +158,7 @@ class DeskContract:
     async def test_no_repr_shows_what_was_written(self, desk: Desk) -> None:
         payload, *_ = desk.render(card(SECRET))
         receipt = await desk.send(payload)
-        for shown in (desk, receipt, post(SECRET)):
+        for shown in (desk, receipt, card(SECRET), post(SECRET), story(SECRET), left(SECRET)):
             assert SECRET not in repr(shown)
 
 
