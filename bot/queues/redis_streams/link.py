@@ -73,11 +73,12 @@ class Link:
         self._here = asyncio.Event()
         self._here.set()
         self._back_at = -STEADY
+        self._closed = False
         self.timeout = timeout
 
     async def call(self, script: Script, keys: Sequence[str], *args: str | bytes | float) -> Any:
         """Run a script. Raises `RedisAway`, at once while Redis is known to be away."""
-        if not self._here.is_set():
+        if self._closed or not self._here.is_set():
             raise RedisAway
         call = _Call(script, (len(keys), *keys, *args), asyncio.get_running_loop().create_future())
         self._waiting.append(call)
@@ -119,6 +120,7 @@ class Link:
             raise RedisAway(type(exc).__name__) from exc
 
     async def close(self) -> None:
+        self._closed = True
         await ended([task for task in (self._sending, self._looking) if task])
         self._fail(self._waiting)
         for client in (self._client, self._patient):
