@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from msgspec.structs import replace
@@ -69,7 +70,7 @@ async def worker(here: World, url: str, engine: FakeEngine | None = None) -> Asy
         stack.push_async_callback(queue.close)
         here.engine = engine or FakeEngine(KNOWN)
         engine_here = here.engine
-        here.queue, here.commit._queue = queue, queue
+        here.queue, here.commit._queue = cast("Any", queue), queue
         here.answering = here.make_answering()
         here.answering._hearing._understander = lambda: engine_here
         here.sending = here.make_sending()
