@@ -80,7 +80,7 @@ class RasaApi:
         self.documents: list[str] = []
         self.port = 0
         self._token, self._secret = token, secret
-        self._loop = asyncio.new_event_loop()
+        self._loop: asyncio.AbstractEventLoop
 
     @property
     def url(self) -> str:
@@ -90,6 +90,8 @@ class RasaApi:
 
     @contextmanager
     def running(self) -> Iterator[RasaApi]:
+        """Again on the same port, when it ran before."""
+        self._loop = asyncio.new_event_loop()
         thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         thread.start()
         runner = self._soon(self._open())

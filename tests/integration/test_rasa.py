@@ -219,6 +219,21 @@ async def test_a_message_that_is_given_up_is_no_failure_of_rasas(rasa: Rasa, lea
     assert (await rasa.understand(GERMAN, Context())).engine == "rasa"
 
 
+async def test_a_server_that_is_killed_and_started_anew_understands_again(
+    learned: Setting, session: aiohttp.ClientSession, clock: Clock
+) -> None:
+    api = RasaApi()
+    api.models, api.loaded = learned.api.models, remote_of(learned.model).file
+    with api.running():
+        engine = Rasa(learned.model, server_of(api, session), clock=clock)
+        engines = [(await engine.understand(GERMAN, Context())).engine]
+    engines += [(await engine.understand(GERMAN, Context())).engine for _ in range(5)]
+    with api.running():
+        clock.now += 10.1
+        engines.append((await engine.understand(GERMAN, Context())).engine)
+    assert engines == ["rasa", *["embedded"] * 5, "rasa"]
+
+
 # ── Which model is at work ──────────────────────────────────────────────────────────────────────
 
 
