@@ -74,6 +74,16 @@ async def until(condition: Callable[[], bool], seconds: float = 10) -> None:
             await asyncio.sleep(0.01)
 
 
+async def sent(desk: Api, case: str, message: str) -> None:
+    """Telegram shows it a moment before we have written down that it does."""
+    async with asyncio.timeout(10):
+        while True:
+            messages = (await desk.get(f"cases/{case}"))["messages"]
+            if next(one["state"] for one in messages if one["id"] == message) == "sent":
+                return
+            await asyncio.sleep(0.02)
+
+
 async def test_an_update_in_an_answer_out(
     tmp_path: Path, models: Path, telegram: TelegramApi, http: aiohttp.ClientSession
 ) -> None:
@@ -133,8 +143,10 @@ async def test_a_person_answers_in_the_chat_and_sees_the_picture(
         assert file["missing"] is None
         assert TOKEN not in json.dumps(whole)
         reply = whole["messages"][-1]["id"]
+        await sent(desk, case["id"], reply)
         assert (await desk.act(case["id"], "edit", message=reply, text="Guten Tag, hier ist Ada!"))[0] == 200
         await until(lambda: telegram.said_to(700)[-1] == "Guten Tag, hier ist Ada!")
+        await sent(desk, case["id"], reply)
         assert (await desk.act(case["id"], "delete", message=reply))[0] == 200
         await until(lambda: len(telegram.said_to(700)) == 1)
 
