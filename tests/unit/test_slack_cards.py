@@ -1,6 +1,7 @@
 """The card: read in two seconds, one per handoff, and nothing a customer writes can act."""
 
 import ast
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -313,3 +314,22 @@ def _sample(part: ast.expr) -> str:
         return str(part.value)
     named = ast.unparse(part)
     return "1042" if "number" in named else "resolved" if "state" in named else "Ada"
+
+
+# ── No word too few, none too many ──────────────────────────────────────────────────────────────
+
+KEY = re.compile(r"""['"]([a-z_]+\.[a-z_.]+)['"]""")
+BUILT = re.compile(r"""f['"]([a-z_]+\.)\{""")
+GROUPS = re.compile(r"""(?:known|counted)\(\s*['"]([a-z_.]+)['"]""")
+HERE = Path(cards.__file__).parent
+
+
+def test_every_word_that_is_asked_for_is_there_and_every_word_that_is_there_is_asked_for() -> None:
+    files = [path for path in HERE.glob("*.py") if path.name != "texts.py"]
+    source = "\n".join(path.read_text(encoding="utf-8") for path in files)
+    groups = {key.split(".")[0] for key in TEXTS}
+    counted = {found for found in GROUPS.findall(source) if "." in found}
+    asked = {key for key in KEY.findall(source) if key.split(".")[0] in groups} - counted
+    assert {key for key in asked if not key.endswith((".py", ".")) and key not in TEXTS} == set()
+    built = (*BUILT.findall(source), *(f"{group}." for group in GROUPS.findall(source)))
+    assert {key for key in TEXTS if key not in asked and not key.startswith(tuple(built))} == set()

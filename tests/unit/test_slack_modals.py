@@ -336,7 +336,7 @@ def test_an_empty_home_says_what_to_do(look: Look) -> None:
     view = home.home(look, [], [], home.Today())
     assert wrong_window(view) == []
     assert look("home.mine_hint") in shown(view["blocks"])
-    assert look("empty.waiting_hint") in shown(view["blocks"])
+    assert look("home.waiting_hint") in shown(view["blocks"])
 
 
 @LOOKS

@@ -338,7 +338,7 @@ class Actions:
         fields = [block["block_id"] for block in view.get("blocks", ()) if block.get("type") == "input"]
         if fields:
             return {"response_action": "errors", "errors": {fields[0]: sentence}}
-        title = self._look()("act.more")
+        title = self._look()("modal.not_done")
         return {"response_action": "update", "view": modals.notice(self._look(), title, sentence)}
 
     # ── Commands and App Home ───────────────────────────────────────────────────────────────────
@@ -403,7 +403,7 @@ class Actions:
         user = str(payload["user"]["id"])
         channel = payload.get("channel")
         if not isinstance(channel, dict):
-            notice = modals.notice(self._look(), self._look()("act.more"), sentence)
+            notice = modals.notice(self._look(), self._look()("modal.not_done"), sentence)
             on_top = isinstance(payload.get("view"), dict) and payload["view"].get("type") == "modal"
             await (self._api.push_view if on_top else self._api.open_view)(str(payload["trigger_id"]), notice)
             return

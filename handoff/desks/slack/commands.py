@@ -51,7 +51,7 @@ def mine(rows: Sequence[Row], look: Look) -> Part:
 
 def waiting(rows: Sequence[Row], look: Look) -> Part:
     title = look("home.waiting")
-    return _answer(title, [header(title), *listed(rows, look, "empty.waiting", "empty.waiting_hint")])
+    return _answer(title, [header(title), *listed(rows, look, "empty.waiting", "home.waiting_hint")])
 
 
 def stats(today: Today, look: Look) -> Part:

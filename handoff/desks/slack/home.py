@@ -46,7 +46,7 @@ def home(look: Look, mine: Sequence[Row], waiting: Sequence[Row], today: Today) 
         *listed(mine, look, "empty.mine", "home.mine_hint"),
         {"type": "divider"},
         header(look("home.waiting")),
-        *listed(waiting, look, "empty.waiting", "empty.waiting_hint"),
+        *listed(waiting, look, "empty.waiting", "home.waiting_hint"),
         {"type": "divider"},
         header(look("home.today")),
         *numbers(today, look),
