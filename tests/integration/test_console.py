@@ -702,3 +702,14 @@ async def test_the_customer_sees_that_their_agent_types(
         first = await anext(heard)
     assert page.status == 204
     assert first == told.encode()
+
+
+async def test_what_an_operator_has_to_mend_is_on_every_page_until_it_works(
+    console: Desk, ada: Viewer
+) -> None:
+    await console.here.alarms.sound("slack", "The token was revoked <b>.")
+    page = await ada.get("/console")
+    assert "Trouble: slack. The token was revoked <b>." in page.words
+    assert "revoked &lt;b&gt;" in page.html
+    await console.here.alarms.clear("slack")
+    assert "Trouble" not in (await ada.get("/console/account")).words

@@ -16,6 +16,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "nav.other_language": ("English", "Deutsch"),
     "nav.search": ("Fallnummer suchen", "Search a case number"),
     "nav.search_hint": ("Fallnummer", "Case number"),
+    "alarm.title": ("Störung: {what}.", "Trouble: {what}."),
+    "alarm.meanwhile": ("Hier geht die Arbeit weiter.", "Work goes on here."),
     "nav.keys": ("Tasten", "Keys"),
     "live.lost": ("Keine Verbindung. Es geht von selbst weiter.", "No connection. It will go on by itself."),
     "live.signed_out": (
@@ -246,6 +248,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "act.move": ("Verschieben", "Move"),
     "act.relabel": ("Anliegen richtigstellen", "Correct the subject"),
     "act.set_urgency": ("Dringlichkeit setzen", "Set the urgency"),
+    "act.say": ("Schreiben", "Write"),
+    "act.send_now": ("Jetzt senden", "Send now"),
     "act.retry": ("Noch einmal senden", "Send again"),
     "act.arrived": ("Ist angekommen", "It arrived"),
     "act.edit": ("Ändern", "Edit"),

@@ -11,6 +11,7 @@ from aiohttp import web
 from msgspec import Struct
 
 from bot.domain.cases import Agent
+from bot.domain.desks import Alarm
 from bot.domain.errors import StoreUnavailable
 from bot.domain.ports import Applied, Changes, Delete, Insert, Query, Session, Store, User
 from bot.web.console.language import Words, choose
@@ -41,6 +42,7 @@ class Visit(Struct, frozen=True, kw_only=True):
     words: Words
     user: User | None = None
     session: Session | None = None
+    alarms: tuple[Alarm, ...] = ()  # what an operator has to mend
 
     @property
     def rank(self) -> Rank | None:
@@ -74,7 +76,10 @@ async def arrive(request: web.Request) -> Visit:
     words = Words(choose(request, brand.language), brand.zone)
     session = await session_of(context.store, request.cookies.get(COOKIE, ""), context.clock())
     user = await context.store.get(User, session.user) if session else None
-    return Visit(words=words, user=user, session=session if user else None)
+    if user is None:
+        return Visit(words=words)
+    alarms = tuple(await context.alarms.sounding())
+    return Visit(words=words, user=user, session=session, alarms=alarms)
 
 
 async def session_of(store: Store, token: str, now: datetime) -> Session | None:
