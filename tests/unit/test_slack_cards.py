@@ -130,6 +130,10 @@ def test_another_handoff_has_another_key() -> None:
     assert card(replace(again, state=CaseState.RESOLVED))["key"] == card(again)["key"]
 
 
+def test_the_card_of_another_department_is_not_taken_for_the_one_that_was_left() -> None:
+    assert card(waiting(department="press"))["key"] != card()["key"]
+
+
 def test_an_ordinary_case_is_not_called_ordinary() -> None:
     assert read(waiting(urgency=Urgency())).splitlines()[1] == "Asked for a person"
     assert "🔴 Critical" in read(waiting(urgency=Urgency(level=Level.CRITICAL)))

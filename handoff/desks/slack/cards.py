@@ -57,7 +57,8 @@ def card(card: Card, look: Look, channel: str) -> Payload:
 
 
 def card_key(case: Case) -> str:
-    return f"card:{case.id}:{(case.handoff_at or case.opened_at).isoformat()}"
+    """A case that moved has another card, maybe in the same channel: it must not be taken for the first one."""
+    return f"card:{case.id}:{(case.handoff_at or case.opened_at).isoformat()}:{case.department}"
 
 
 def _open(card: Card, look: Look) -> list[Part]:
