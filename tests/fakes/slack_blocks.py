@@ -6,15 +6,16 @@ placed like Slack's own.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 MESSAGE_BLOCKS, VIEW_BLOCKS = 50, 100
 MARKDOWN_LIMIT = 12_000
+BLOCKS_BYTES = 13_200
 VIEW_BYTES = 250_000
 
-TEXT = ("text",)
 COMMON = {"type", "block_id"}
 # type → fields it may have (beside type and block_id), and those it must have
 BLOCKS: Mapping[str, tuple[set[str], set[str]]] = {
@@ -311,7 +312,7 @@ class Checker:
         words = text.get("text")
         if not isinstance(words, str) or not words:
             self.say("must be more than 0 characters", f"{path}/text")
-        elif len(words) > most:
+        elif units(words) > most:
             self.say(f"must be less than {most + 1} characters", f"{path}/text")
 
     def _fields(self, found: dict[str, Any], may: set[str], must: set[str], path: str) -> None:
@@ -323,7 +324,7 @@ class Checker:
                 self.say(f"missing required field: {name}", path)
 
     def _short(self, found: dict[str, Any], name: str, most: int, path: str) -> None:
-        if name in found and (not isinstance(found[name], str) or len(found[name]) > most):
+        if name in found and (not isinstance(found[name], str) or units(found[name]) > most):
             self.say(f"must be a string of less than {most + 1} characters", f"{path}/{name}")
 
     def _many(self, found: Any, path: str, most: int, least: int = 0) -> None:
@@ -333,6 +334,16 @@ class Checker:
             self.say(f"no more than {most} items allowed", path)
         elif len(found) < least:
             self.say(f"no fewer than {least} items required", path)
+
+
+def units(text: str) -> int:
+    """Slack counts in UTF-16; by other readings it takes more, never less."""
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+def blocks_too_long(blocks: Any) -> bool:
+    """https://github.com/slackapi/bolt-js/issues/2509: a message holds about 13,200 characters of blocks in all."""
+    return len(json.dumps(blocks, ensure_ascii=False).encode("utf-8", "surrogatepass")) > BLOCKS_BYTES
 
 
 def wrong_blocks(blocks: Any, most: int = MESSAGE_BLOCKS) -> list[str]:

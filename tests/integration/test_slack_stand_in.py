@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from bot.domain.errors import SendRejected
+from bot.domain.errors import SendDeferred, SendRejected
 from bot.domain.ports import Request
 from handoff.desks.slack import markup
 from handoff.desks.slack.api import SlackApi
@@ -354,21 +354,50 @@ async def test_blocks_that_slack_would_not_show_are_refused(
         await api.post(HERE, text="x", blocks=blocks)
 
 
-async def test_blocks_at_their_limits_are_taken(api: SlackApi, slack: Fake) -> None:
-    blocks: list[dict[str, Any]] = [
+RIGHT: list[list[dict[str, Any]]] = [
+    [
         {
             "type": "section",
             "text": text("x" * 3000),
             "fields": [text("x")] * 10,
             "accessory": button("x" * 75),
-        },
-        {"type": "header", "text": text("x" * 150)},
-        acts(select(*map(str, range(100))), button(value="x" * 2000, style="danger")),
-        {"type": "context", "elements": [text("x")] * 10},
-        *[{"type": "divider"}] * 46,
-    ]
+        }
+    ],
+    [{"type": "header", "text": text("x" * 150)}, *[{"type": "divider"}] * 49],
+    [acts(select(*map(str, range(100)))), acts(button(value="x" * 2000, style="danger"))],
+    [{"type": "context", "elements": [text("x")] * 10}],
+]
+
+
+@pytest.mark.parametrize("blocks", RIGHT, ids=range(len(RIGHT)))
+async def test_blocks_at_their_limits_are_taken(
+    api: SlackApi, slack: Fake, blocks: list[dict[str, Any]]
+) -> None:
     await api.post(HERE, text="x", blocks=blocks)
     assert len(slack.posted()) == 1
+
+
+async def test_emoji_count_twice_and_blocks_are_limited_in_all(api: SlackApi) -> None:
+    with pytest.raises(SendRejected, match="3001"):
+        await api.post(HERE, text="x", blocks=[{"type": "section", "text": text("🙂" * 1501)}])
+    with pytest.raises(SendRejected, match="too long"):
+        await api.post(HERE, text="x", blocks=[{"type": "section", "text": text("x" * 3000)}] * 5)
+
+
+async def test_each_method_may_be_called_so_often_a_minute() -> None:
+    now = [1000.0]
+    async with (
+        Fake(per_minute=True, clock=lambda: now[0]).serving() as slack,
+        aiohttp.ClientSession() as http,
+    ):
+        api = SlackApi(TOKEN, slack.api_url, http)
+        for _ in range(20):
+            await api.groups()
+        with pytest.raises(SendDeferred) as caught:
+            await api.groups()
+        assert caught.value.retry_after == timedelta(seconds=61)
+        now[0] += 61
+        await api.groups()
 
 
 @pytest.mark.parametrize(
