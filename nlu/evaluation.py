@@ -1,25 +1,33 @@
-"""How good an engine is on examples it has not seen, as numbers (JSON) and as one screen of text."""
+"""How good an engine is on examples it has not seen, in numbers; `nlu.rendering` and `nlu.page` show them."""
 
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import numpy as np
 from msgspec import Struct
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from bot.domain.ports import Understander
-from bot.domain.understanding import Context, Level, Understanding
-from nlu.calibration import calibration_error, separation
-from nlu.models import OUT_OF_SCOPE
+from bot.domain.understanding import Context, Intent, Level, Understanding
+from nlu.calibration import BINS, calibration_error, separation
+from nlu.models import OUT_OF_SCOPE, Model, out_of_fold
+from nlu.promises import NEVER, Kept, keep, table
 from nlu.reading import Example, TrainingData
 
 BREATH = 50  # messages between two chances for the loop
 THRESHOLDS = (0.5, 0.6, 0.7, 0.8, 0.9)
-SHOWN = 5  # lines of each list in the text
+PROMISES = (0.005, 0.01, 0.02, 0.05, 0.1)  # shares of wrong answers
+POINTS = 60  # of a curve
+MISSED = {
+    Level.NORMAL: 1,
+    Level.HIGH: 5,
+    Level.CRITICAL: 20,
+}  # what it costs to take a message for less urgent
 
 
 class IntentScore(Struct, frozen=True, kw_only=True):
@@ -56,6 +64,10 @@ class UrgencyScore(Struct, frozen=True, kw_only=True):
     kappa: float  # quadratic weighted: 0 is chance, 1 is perfect
     high_recall: float  # of what should be high or critical
     high_precision: float
+    critical_recall: float
+    missed_cost: float  # of what the misses could cost (normal 1, high 5, critical 20), the share they did
+    false_alarms: float  # share of messages taken for more urgent than they are
+    matrix: tuple[tuple[int, ...], ...]  # messages, rows what it should be, columns what was said; low first
 
 
 class Answering(Struct, frozen=True, kw_only=True):
@@ -64,6 +76,42 @@ class Answering(Struct, frozen=True, kw_only=True):
     threshold: float
     answered: float  # share of all messages
     right: float  # share of those answered
+
+
+class Bin(Struct, frozen=True, kw_only=True):
+    """Messages of about the same confidence; calibrated is where both shares are the same."""
+
+    n: int
+    confidence: float  # on average
+    right: float
+
+
+class Point(Struct, frozen=True, kw_only=True):
+    """Answering the surest messages first: how many, and how many of those wrongly."""
+
+    answered: float
+    wrong: float
+
+
+class Promise(Struct, frozen=True, kw_only=True):
+    """What the thresholds that keep a promise in cross-validation come to on these messages."""
+
+    wrong_answers: float  # promised
+    n: int  # messages answered
+    answered: float  # share of all
+    wrong: float  # share of those answered
+    thresholds: dict[str, float | None]  # None: handed off
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether more are wrong than chance explains, in nineteen of twenty cases."""
+        spread = math.sqrt(self.wrong_answers * (1 - self.wrong_answers) / max(self.n, 1))
+        return self.wrong > self.wrong_answers + 1.645 * spread
+
+
+class Automation(Struct, frozen=True, kw_only=True):
+    promises: tuple[Promise, ...] = ()  # of a model with a cross-validation
+    curve: tuple[Point, ...]
 
 
 class Report(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -81,31 +129,64 @@ class Report(Struct, frozen=True, kw_only=True, omit_defaults=True):
     per_intent: dict[str, IntentScore]
     confusions: tuple[Confusion, ...]
     errors: tuple[Miss, ...]  # the surest first
-    parse_ms: dict[str, float]
+    parse_ms: dict[str, float] = {}
+    reliability: tuple[Bin, ...]  # 15 bins, empty ones left out
+    automation: Automation
     warnings: tuple[str, ...] = ()
 
 
 Pairs = Sequence[tuple[Example, Understanding]]
 
 
-async def evaluate(engine: Understander, data: TrainingData) -> Report:
-    """Ask `engine` about every example of `data`; raises `EngineUnavailable`."""
+async def evaluate(engine: Understander, data: TrainingData, model: Model | None = None) -> Report:
+    """Ask `engine` about every example of `data`; raises `EngineUnavailable`. `model`: what it was trained from, to
+    see which examples it had learned and what its cross-validation promises.
+    """
+    return report(engine, data, await ask(engine, data), model)
+
+
+async def ask(engine: Understander, data: TrainingData) -> Pairs:
+    """Every example with what `engine` makes of it; raises `EngineUnavailable`."""
     pairs: list[tuple[Example, Understanding]] = []
     for number, example in enumerate(data.examples):
         pairs.append((example, await engine.understand(example.text, Context())))
         if number % BREATH == 0:
             await asyncio.sleep(0)
-    return report(engine, data, pairs)
+    return pairs
 
 
-def report(engine: Understander, data: TrainingData, pairs: Pairs) -> Report:
+def cross_validation(model: Model) -> Report:
+    """The report on the training examples, each judged by a model that had not seen it; costs no training."""
+    pairs = [
+        (
+            Example(text=one.text, intent=one.expected, file="", line=0),
+            Understanding(
+                text=one.text,
+                intent=Intent(name=one.predicted, confidence=one.confidence),
+                out_of_scope=one.out_of_scope,
+            ),
+        )
+        for one in out_of_fold(model)
+    ]
+    examples = tuple(example for example, _ in pairs)
+    found = _report(model.id, TrainingData(examples=examples), pairs)
+    return replace(found, parse_ms={}, automation=_automation(pairs, model), warnings=model.facts.warnings)
+
+
+def report(engine: Understander, data: TrainingData, pairs: Pairs, model: Model | None = None) -> Report:
+    found = _report(engine.model, data, pairs)
+    warnings = (*data.warnings, *_unknown(engine, data), *(_leaked(model, data) if model else ()))
+    return replace(found, automation=_automation(pairs, model), warnings=warnings)
+
+
+def _report(model: str, data: TrainingData, pairs: Pairs) -> Report:
     correct = np.array([example.intent == found.intent.name for example, found in pairs])
     confidence = np.array([found.intent.confidence for _, found in pairs])
     inside = np.array([example.intent != OUT_OF_SCOPE for example, _ in pairs])
     per_intent = dict(_per_intent(pairs))
     times = np.array([found.ms for _, found in pairs])
     return Report(
-        model=engine.model,
+        model=model,
         n=len(pairs),
         accuracy=_share(correct),
         macro_f1=_mean([score.f1 for score in per_intent.values()]),
@@ -118,7 +199,8 @@ def report(engine: Understander, data: TrainingData, pairs: Pairs) -> Report:
         confusions=tuple(_confusions(pairs)),
         errors=tuple(_errors(pairs)),
         parse_ms={f"p{mark}": round(float(np.percentile(times, mark)), 3) for mark in (50, 99)},
-        warnings=tuple(_warnings(engine, data)),
+        reliability=tuple(_reliability(confidence, correct)),
+        automation=Automation(curve=()),
     )
 
 
@@ -170,14 +252,27 @@ def _urgency(data: TrainingData, pairs: Pairs) -> UrgencyScore | None:
         kappa=round(_kappa(wanted, got), 4),
         high_recall=_share(got[wanted >= high] >= high),
         high_precision=_share(wanted[got >= high] >= high),
+        critical_recall=_share(got[wanted == Level.CRITICAL.rank] == Level.CRITICAL.rank),
+        missed_cost=_missed_cost(wanted, got),
+        false_alarms=_share(got > wanted),
+        matrix=tuple(map(tuple, _matrix(wanted, got).astype(int).tolist())),
     )
+
+
+def _missed_cost(wanted: NDArray[np.int_], got: NDArray[np.int_]) -> float:
+    costs = np.array([MISSED.get(level, 0) for level in Level])[wanted]
+    return round(float(costs[got < wanted].sum() / costs.sum()), 4) if costs.any() else 0.0
+
+
+def _matrix(wanted: NDArray[np.int_], got: NDArray[np.int_]) -> NDArray[np.float64]:
+    counts = np.zeros((len(Level), len(Level)))
+    np.add.at(counts, (wanted, got), 1)
+    return counts
 
 
 def _kappa(wanted: NDArray[np.int_], got: NDArray[np.int_]) -> float:
     """Quadratic weighted kappa (Cohen 1968)."""
-    levels = len(Level)
-    observed = np.zeros((levels, levels))
-    np.add.at(observed, (wanted, got), 1)
+    levels, observed = len(Level), _matrix(wanted, got)
     expected = np.outer(observed.sum(1), observed.sum(0)) / len(wanted)
     weights = np.subtract.outer(np.arange(levels), np.arange(levels)) ** 2
     chance = float((weights * expected).sum())
@@ -191,6 +286,48 @@ def _answering(
     for threshold in THRESHOLDS:
         chosen = answerable & (confidence >= threshold)
         yield Answering(threshold=threshold, answered=_share(chosen), right=_share(correct[chosen]))
+
+
+def _automation(pairs: Pairs, model: Model | None) -> Automation:
+    sure = np.array([found.intent.confidence for _, found in pairs])
+    right = np.array([example.intent == found.intent.name for example, found in pairs])
+    answerable = np.array([found.intent.name not in {OUT_OF_SCOPE, ""} for _, found in pairs])
+    order = np.argsort(-sure[answerable], kind="stable")
+    wrong = np.cumsum(~right[answerable][order])
+    places = np.unique(np.linspace(0, len(order) - 1, POINTS).astype(int)).tolist() if len(order) else []
+    curve = [
+        Point(answered=round((place + 1) / len(pairs), 4), wrong=round(float(wrong[place] / (place + 1)), 4))
+        for place in places
+    ]
+    kept = [keep(table(model), promise) for promise in PROMISES] if model else []
+    return Automation(promises=tuple(_promise(pairs, one) for one in kept), curve=tuple(curve))
+
+
+def _promise(pairs: Pairs, kept: Kept) -> Promise:
+    answered = [
+        example.intent == found.intent.name
+        for example, found in pairs
+        if found.intent.confidence >= kept.thresholds.get(found.intent.name, NEVER)
+    ]
+    return Promise(
+        wrong_answers=kept.wrong_answers,
+        n=len(answered),
+        answered=round(len(answered) / max(len(pairs), 1), 4),
+        wrong=round(answered.count(False) / max(len(answered), 1), 4),
+        thresholds={intent: None if least >= NEVER else least for intent, least in kept.thresholds.items()},
+    )
+
+
+def _reliability(confidence: NDArray[np.float64], correct: NDArray[np.bool_]) -> Iterator[Bin]:
+    which = np.minimum((confidence * BINS).astype(int), BINS - 1)
+    for place in range(BINS):
+        mine = which == place
+        if mine.any():
+            yield Bin(
+                n=int(mine.sum()),
+                confidence=round(float(confidence[mine].mean()), 4),
+                right=_share(correct[mine]),
+            )
 
 
 def _confusions(pairs: Pairs) -> Iterator[Confusion]:
@@ -220,11 +357,18 @@ def _errors(pairs: Pairs) -> list[Miss]:
     return sorted(found, key=lambda miss: -miss.confidence)
 
 
-def _warnings(engine: Understander, data: TrainingData) -> Iterator[str]:
-    yield from data.warnings
+def _unknown(engine: Understander, data: TrainingData) -> Iterator[str]:
     for intent in data.intents:
         if intent not in engine.intents:
             yield f"`{intent}` is in the test file, and the model does not know it"
+
+
+def _leaked(model: Model, data: TrainingData) -> Iterator[str]:
+    learned = {" ".join(one.text.lower().split()) for one in out_of_fold(model)}
+    for example in data.examples:
+        if " ".join(example.text.lower().split()) in learned:
+            short = example.text if len(example.text) <= 50 else f"{example.text[:49]}…"
+            yield f'{example.file}:{example.line}: "{short}" is in the training data too, so it proves nothing'
 
 
 def _share(values: NDArray[np.bool_]) -> float:
@@ -233,75 +377,3 @@ def _share(values: NDArray[np.bool_]) -> float:
 
 def _mean(values: Sequence[float]) -> float:
     return round(sum(values) / len(values), 4) if values else 0.0
-
-
-# ── Text ────────────────────────────────────────────────────────────────────────────────────────
-
-
-def render(found: Report, files: Sequence[Path | str], width: int = 100) -> str:
-    """The report on one screen."""
-    names = ", ".join(Path(file).name for file in files)
-    lines = [f"Model {found.model} on {names}: {found.n:,} messages, {len(found.per_intent)} intents", ""]
-    lines += [f"  {label:<14} {value}" for label, value in _figures(found)]
-    lines += _section("Most confused", _confused(found))
-    lines += _section("Weakest intents", _weakest(found))
-    lines += _section("Surest errors", _surest(found))
-    lines += _section("Warnings", [*found.warnings[:SHOWN]])
-    return "\n".join(_cut(line, width) for line in lines)
-
-
-def _figures(found: Report) -> Iterator[tuple[str, str]]:
-    yield "right", f"{_percent(found.accuracy)}   macro-F1 {_percent(found.macro_f1)}"
-    yield "confidence", f"{_percent(found.ece)}   from the truth on average (ECE, 15 bins)"
-    for one in found.answering:
-        if one.threshold in {0.6, 0.8}:
-            yield (
-                f"from {one.threshold}",
-                f"{_percent(one.answered)}   answered, {_percent(one.right)} of them right",
-            )
-    if found.out_of_scope:
-        rest = f"found {_percent(found.out_of_scope.recall)}, right {_percent(found.out_of_scope.precision)}"
-        yield "out of scope", f"{_percent(found.out_of_scope.auroc)}   AUROC; {rest}"
-    if found.urgency:
-        score = found.urgency
-        rest = (
-            f"high or critical: found {_percent(score.high_recall)}, right {_percent(score.high_precision)}"
-        )
-        yield "urgency", f"{_percent(score.accuracy)}   of {score.n}; {rest}"
-    yield "time", f"{found.parse_ms['p50']:6.2f} ms  half of all, {found.parse_ms['p99']:.2f} ms for 99 %"
-
-
-def _section(title: str, lines: Sequence[str]) -> list[str]:
-    return ["", title, *(f"  {line}" for line in lines)] if lines else []
-
-
-def _confused(found: Report) -> list[str]:
-    shown = [one for one in found.confusions if one.count > 1][:SHOWN]
-    pairs = [f"{one.expected} → {one.predicted or '(nothing)'}" for one in shown]
-    wide = max(map(len, pairs), default=0)
-    return [f'{one.count:3}  {pair:<{wide}}  "{one.example}"' for one, pair in zip(shown, pairs, strict=True)]
-
-
-def _weakest(found: Report) -> list[str]:
-    weak = sorted(found.per_intent.items(), key=lambda item: item[1].f1)[:SHOWN]
-    return [
-        f"F1 {_percent(score.f1)}  {intent}  ({score.support} messages, "
-        f"found {_percent(score.recall).strip()}, right {_percent(score.precision).strip()})"
-        for intent, score in weak
-        if score.f1 < 1
-    ]
-
-
-def _surest(found: Report) -> list[str]:
-    return [
-        f'{miss.confidence:.2f}  {miss.predicted} instead of {miss.expected}: "{miss.text}"'
-        for miss in found.errors[:SHOWN]
-    ]
-
-
-def _percent(share: float) -> str:
-    return f"{share * 100:5.1f} %"
-
-
-def _cut(line: str, width: int) -> str:
-    return line if len(line) <= width else f"{line[: width - 1]}…"

@@ -72,14 +72,14 @@ def read(paths: Iterable[Path]) -> TrainingData:
 
 
 def read_training(paths: Sequence[Path]) -> TrainingData:
-    """As `read`, and enough of it to learn from: at least two intents."""
+    """As `read`, and enough of it to learn from: at least two intents; thin ones are warned of."""
     data = read(paths)
     if len(data.intents) < 2:
         raise BadData(
             f"{data.files[0]}: the only intent is `{data.intents[0]}`; a model needs at least two to tell "
             "apart. Add another intent with examples."
         )
-    return data
+    return replace(data, warnings=(*data.warnings, *_thin(data.examples)))
 
 
 class _Found:
@@ -132,11 +132,7 @@ class _Found:
             regexes=tuple(self.regexes),
             lookups={name: tuple(values) for name, values in self.lookups.items()},
             files=tuple(self.files),
-            warnings=(
-                *self.warnings,
-                *_contradictions(self.examples.values()),
-                *_thin(self.examples.values()),
-            ),
+            warnings=(*self.warnings, *_contradictions(self.examples.values())),
         )
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
+from msgspec import Struct
 from msgspec.structs import replace
 
 from bot import config
@@ -40,10 +41,13 @@ from bot.domain.ports import (
 )
 from bot.web.console.passwords import hash_password
 from nlu.answers import check as check_answers
-from nlu.evaluation import evaluate as evaluate_model
-from nlu.evaluation import render
+from nlu.comparison import Comparison, compare
+from nlu.evaluation import Pairs, Report, ask, cross_validation, report
+from nlu.models import Model
+from nlu.page import page
 from nlu.promises import keep, table
-from nlu.reading import read
+from nlu.reading import TrainingData, read
+from nlu.rendering import compared, render
 from nlu.training import TrainedModel
 
 PATIENCE = 15.0  # seconds `replay` and `chat` wait for the bot
@@ -66,17 +70,50 @@ async def train(settings: Settings, data: Sequence[str] | None, engine: str | No
     return trained
 
 
-async def evaluate(settings: Settings, data: str, model: str | None) -> tuple[dict[str, Any], str]:
-    """Score a model (the live one, else the newest) on a test file: for machines, and as one screen of text.
+class Evaluated(Struct, frozen=True):
+    """A report, and a comparison where one was asked for, as everybody wants to read it."""
+
+    report: Report
+    files: tuple[str, ...] = ()
+    comparison: Comparison | None = None
+
+    def builtins(self) -> dict[str, Any]:
+        found: dict[str, Any] = msgspec.to_builtins(self.report)
+        return found | ({"compared": msgspec.to_builtins(self.comparison)} if self.comparison else {})
+
+    def text(self) -> str:
+        shown = render(self.report, self.files)
+        return f"{shown}\n\n{compared(self.comparison)}" if self.comparison else shown
+
+    def html(self) -> str:
+        return page(self.report, self.files, self.comparison)
+
+
+async def evaluate(
+    settings: Settings, data: str | None, model: str | None, compare_with: str | None = None
+) -> Evaluated:
+    """Score a model (the live one, else the newest) on a test file; without one, by its cross-validation.
 
     Raises `BadData`, `Unknown`, `EngineUnavailable`.
     """
-    tests = read([Path(data)])
     async with _shelf(settings) as shelf, understanding.http() as http:
         chosen = await shelf.get(model or (await shelf.tuning.live())[0] or await _newest(shelf))
-        engine = await understanding.judged_engine(settings, http, chosen, tests.examples)
-        report = await evaluate_model(engine, tests)
-    return msgspec.to_builtins(report), render(report, [data])
+        if data is None:
+            return Evaluated(cross_validation(chosen))
+        tests = read([Path(data)])
+        this, pairs = await _judged(settings, http, chosen, tests)
+        if compare_with is None:
+            return Evaluated(this, (data,))
+        other, others = await _judged(settings, http, await shelf.get(compare_with), tests)
+    return Evaluated(this, (data,), compare(this, pairs, other, others))
+
+
+async def _judged(
+    settings: Settings, http: understanding.Http, model: Model, tests: TrainingData
+) -> tuple[Report, Pairs]:
+    engine = await understanding.judged_engine(settings, http, model, tests.examples)
+    pairs = await ask(engine, tests)
+    return report(engine, tests, pairs, model), pairs
 
 
 async def models(settings: Settings) -> list[dict[str, Any]]:

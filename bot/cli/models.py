@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import click
@@ -49,27 +50,60 @@ def _print_warnings(warnings: Sequence[str]) -> None:
         click.echo(f"{mark} and {len(warnings) - SHOWN} more; --json lists them.", err=True)
 
 
-@command(example="switchboard evaluate --data nlu/data/tests/test.en.yml")
+@command(example="switchboard evaluate --data nlu/data/tests/test.en.yml --html report.html")
 @click.option(
     "--data",
-    required=True,
     metavar="FILE",
     type=click.Path(exists=True, dir_okay=False),
     help="Examples with the right intents, Rasa NLU YAML.",
 )
+@click.option(
+    "--cross-validation", is_flag=True, help="Instead of --data: its own examples, each held out once."
+)
 @click.option("--model", metavar="ID", help="Instead of the live one.")
+@click.option("--compare", metavar="ID", help="Another model, on the same messages: which ones change.")
+@click.option(
+    "--html",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, writable=True),
+    help="Write the report there, with plots.",
+)
 @as_json
 @click.pass_context
-def evaluate(ctx: click.Context, *, data: str, model: str | None, machine: bool) -> None:
+def evaluate(
+    ctx: click.Context,
+    *,
+    data: str | None,
+    cross_validation: bool,
+    model: str | None,
+    compare: str | None,
+    html: str | None,
+    machine: bool,
+) -> None:
     """Score a model on examples it has not learned from."""
+    if (data is None) != cross_validation:
+        raise click.UsageError("Name a test file with --data, or say --cross-validation.")
+    if compare and cross_validation:
+        raise click.UsageError("--compare needs --data: only then both models judge the same messages.")
     settings = settings_of(ctx)
     from bot import bootstrap
 
-    report, text = run(bootstrap.evaluate(settings, data, model))
+    found = run(bootstrap.evaluate(settings, data, model, compare))
+    if html:
+        _write(html, found.html())
     if machine:
-        print_json(report)
+        print_json(found.builtins())
     else:
-        click.echo(text)
+        click.echo(found.text())
+    if html:
+        click.echo(f"The report with plots is in {html}.", err=True)
+
+
+def _write(file: str, text: str) -> None:
+    try:
+        Path(file).write_text(text, encoding="utf-8")
+    except OSError as exc:
+        raise click.UsageError(f"{file} cannot be written ({exc.strerror}); name another file.") from exc
 
 
 @command(example="switchboard models")

@@ -78,10 +78,10 @@ async def test_a_candidate_is_scored_while_the_live_model_stays_at_work(
     await bootstrap.promote(rasa, live.id)
     at_work = api.loaded
     candidate = await bootstrap.train(rasa, None, None)
-    report, text = await bootstrap.evaluate(rasa, str(tmp_path / "nlu.yml"), candidate.id)
-    assert (report["model"], api.loaded) == (candidate.id, at_work)
-    assert report["accuracy"] > 0.9
-    assert candidate.id in text
+    found = await bootstrap.evaluate(rasa, str(tmp_path / "nlu.yml"), candidate.id)
+    assert (found.report.model, api.loaded) == (candidate.id, at_work)
+    assert found.report.accuracy > 0.9
+    assert candidate.id in found.text()
 
 
 async def test_either_engine_is_trained_whichever_is_configured(

@@ -55,7 +55,9 @@ class Bootstrap:
         self.calls: list[tuple[str, Any]] = []
         self.answers: dict[str, Any] = {
             "train": MODEL,
-            "evaluate": (REPORT, "Accuracy 75.0 %"),
+            "evaluate": SimpleNamespace(
+                builtins=lambda: REPORT, text=lambda: "Accuracy 75.0 %", html=lambda: "<!doctype html>"
+            ),
             "models": MODELS,
             "rollback": "5b0a11",
             "check": [GOOD, WARNED],
@@ -112,7 +114,9 @@ def leaves(group: click.Group = cli, above: str = "") -> Iterator[tuple[str, cli
         ("check --offline", ("check", (True,))),
         ("train", ("train", (None, None))),
         ("train --data nlu --data bot --engine embedded", ("train", (("nlu", "bot"), "embedded"))),
-        ("evaluate --data config.yml --model 7c", ("evaluate", ("config.yml", "7c"))),
+        ("evaluate --data config.yml --model 7c", ("evaluate", ("config.yml", "7c", None))),
+        ("evaluate --data config.yml --compare 5b", ("evaluate", ("config.yml", None, "5b"))),
+        ("evaluate --cross-validation --model 7c", ("evaluate", (None, "7c", None))),
         ("promote 7c", ("promote", ("7c",))),
         ("replay Makefile --channel c --account a", ("replay", ((ROOT / "Makefile").read_bytes(), "c", "a"))),
         ("user remove ada", ("remove_user", ("ada",))),
@@ -152,6 +156,28 @@ def test_train_keeps_many_warnings_on_one_screen(root: Bootstrap) -> None:
 
 def test_evaluate_prints_the_report_as_it_was_rendered(root: Bootstrap) -> None:
     assert run("evaluate", "--data", str(ROOT / "config.yml")).stdout == "Accuracy 75.0 %\n"
+
+
+def test_evaluate_writes_a_page_where_it_is_told_to(root: Bootstrap, tmp_path: Path) -> None:
+    file = tmp_path / "report.html"
+    result = run("evaluate", "--cross-validation", "--html", str(file))
+    assert file.read_text(encoding="utf-8") == "<!doctype html>"
+    assert (result.stdout, str(file) in result.stderr) == ("Accuracy 75.0 %\n", True)
+
+
+@pytest.mark.parametrize(
+    ("typed", "complaint"),
+    [
+        ("evaluate", "--data, or say --cross-validation"),
+        (f"evaluate --cross-validation --data {ROOT / 'config.yml'}", "--data, or say --cross-validation"),
+        ("evaluate --cross-validation --compare 5b", "--compare needs --data"),
+        (f"evaluate --cross-validation --html {ROOT}/no/such/folder/r.html", "cannot be written"),
+    ],
+)
+def test_evaluate_says_what_does_not_go_together(root: Bootstrap, typed: str, complaint: str) -> None:
+    result = run(*typed.split())
+    assert result.exit_code == 2
+    assert complaint in " ".join(result.stderr.split())
 
 
 def test_models_says_which_one_is_live_and_which_is_damaged(root: Bootstrap) -> None:
@@ -299,8 +325,6 @@ def test_an_error_is_one_sentence_and_no_traceback(root: Bootstrap, error: Excep
         "erase --customer c1",
         "content pull",
         "content push",
-        "backup x.db",
-        "migrate --to mongodb://h",
     ],
 )
 def test_what_is_not_built_yet_says_so(typed: str) -> None:

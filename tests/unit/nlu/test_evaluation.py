@@ -8,8 +8,11 @@ import pytest
 
 from bot.domain.understanding import Context, Intent, Level, Understanding, Urgency
 from nlu.embedded import Embedded
-from nlu.evaluation import Report, evaluate, render
+from nlu.evaluation import PROMISES, Report, cross_validation, evaluate
+from nlu.models import Model
+from nlu.promises import keep, table
 from nlu.reading import Example, TrainingData, read
+from nlu.rendering import render
 
 
 class Told:
@@ -138,3 +141,54 @@ async def test_a_real_engine_is_right_about_what_it_learned(engine: Embedded, sm
     found = await evaluate(engine, read([small_file]))
     assert found.in_scope_accuracy > 0.95
     assert found.model == engine.model
+
+
+def test_missed_urgency_is_weighed_by_what_it_costs(report: Report) -> None:
+    assert report.urgency
+    # Missed: the critical one (20). It could have cost 20 + 5 (a high one) + 1 (a normal one).
+    assert report.urgency.missed_cost == pytest.approx(20 / 26, abs=1e-4)
+    assert report.urgency.false_alarms == pytest.approx(1 / 3, abs=1e-4)
+    assert report.urgency.critical_recall == 0.0
+    assert report.urgency.matrix == ((0, 0, 0, 0), (0, 0, 1, 0), (0, 0, 1, 0), (0, 1, 0, 0))
+
+
+def test_reliability_holds_confidence_against_what_is_right(report: Report) -> None:
+    bins = {one.confidence: (one.n, one.right) for one in report.reliability}
+    assert bins[1.0] == (1, 1.0)
+    assert bins[0.9] == (2, 0.5)
+    assert sum(one.n for one in report.reliability) == report.n
+
+
+def test_the_curve_answers_the_surest_first_and_never_what_is_out_of_scope(report: Report) -> None:
+    curve = report.automation.curve
+    assert [point.answered for point in curve] == pytest.approx([1 / 6, 2 / 6, 3 / 6, 4 / 6, 5 / 6], abs=1e-4)
+    assert [point.wrong for point in curve] == pytest.approx([0, 1 / 2, 1 / 3, 2 / 4, 2 / 5], abs=1e-4)
+
+
+async def test_examples_that_leaked_into_the_training_are_named(
+    engine: Embedded, model: Model, small_file: Path
+) -> None:
+    fresh = Example(text="wo steckt das paket denn", intent="where_is_parcel", file="t.yml", line=3)
+    leaked = Example(text="WO IST  mein Paket?", intent="where_is_parcel", file="t.yml", line=4)
+    found = await evaluate(engine, TrainingData(examples=(fresh, leaked)), model)
+    assert found.warnings == (
+        't.yml:4: "WO IST  mein Paket?" is in the training data too, so it proves nothing',
+    )
+
+
+def test_cross_validation_needs_no_file_and_no_training(model: Model) -> None:
+    found = cross_validation(model)
+    assert found.n == model.facts.examples
+    assert found.accuracy == pytest.approx(model.facts.scores["accuracy"], abs=1e-4)
+    assert found.ece == pytest.approx(model.facts.scores["ece"], abs=1e-4)
+    assert "parse_ms" not in msgspec.to_builtins(found)
+    assert len(found.automation.promises) == len(PROMISES)
+
+
+def test_a_promise_on_the_messages_it_was_made_from_says_the_same(model: Model) -> None:
+    strict = cross_validation(model).automation.promises
+    for one in strict:
+        kept = keep(table(model), one.wrong_answers)
+        assert one.answered == pytest.approx(kept.answered, abs=2e-2)
+        assert one.wrong == pytest.approx(kept.wrong, abs=2e-2)
+        assert sum(least is None for least in one.thresholds.values()) == len(kept.handed_off)

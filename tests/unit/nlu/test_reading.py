@@ -126,8 +126,26 @@ def test_doubtful_examples_are_warned_of_by_name(tmp_path: Path) -> None:
     assert f'{path}:6: "same text" is in `a` twice' in warnings
     assert f'{path}:7: "no dash" is not read' in warnings
     assert f'"Same  text" is in `b` and in `a` ({path}:5)' in warnings
-    assert "`b` has 1 example; it needs 5" in warnings
     assert "`c` has no examples" in warnings
+    assert "`b` has 1 example; it needs 5" in "\n".join(read_training([path]).warnings)
+
+
+def test_a_test_file_may_have_few_examples_of_an_intent(tmp_path: Path) -> None:
+    path = write(
+        tmp_path, HEAD + "- intent: a\n  examples: |\n    - one\n- intent: b\n  examples: |\n    - two\n"
+    )
+    assert read([path]).warnings == ()
+
+
+def test_labels_of_urgency_may_stand_in_another_file(tmp_path: Path) -> None:
+    write(tmp_path, HEAD + "- intent: a\n  examples: |\n    - fire\n    - calm\n", "examples.yml")
+    label = "- intent: a\n  examples:\n  - {{text: fire, metadata: {{urgency: {0}}}}}\n"
+    write(tmp_path, HEAD + label.format("high"), "urgency.yml")
+    assert [(one.text, one.urgency) for one in read([tmp_path]).examples] == [("fire", "high"), ("calm", "")]
+    other = write(tmp_path, HEAD + label.format("low"), "z.yml")
+    found = read([tmp_path])
+    assert found.examples[0].urgency == "high"
+    assert f'{other}:5: "fire" is high and low urgent; the higher one counts' in "\n".join(found.warnings)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,306 @@
+"""A report as one HTML file: no script, no font, no image and no request of its own, readable in light and dark."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from html import escape
+from pathlib import Path
+
+from bot.domain.understanding import Level
+from nlu.comparison import Change, Comparison
+from nlu.evaluation import Automation, Bin, IntentScore, Report, UrgencyScore
+from nlu.plots import Axis, Plot
+
+SHOWN = 100  # rows of a list; the JSON has all
+STEPS = (0.01, 0.02, 0.03, 0.05, 0.1, 0.25)  # between two lines of a plot
+SHARES = Axis(0.0, 1.0, (0.0, 0.25, 0.5, 0.75, 1.0))
+
+STYLE = """
+:root { color-scheme: light dark; --page: #fff; --ground: #f6f6f7; --line: #e3e3e7; --text: #18181b; --soft: #5c5c67;
+  --accent: #2f55c8; --bad: #a3150f; --bar: #d5defa; }
+@media (prefers-color-scheme: dark) { :root { --page: #151518; --ground: #1d1d21; --line: #303037; --text: #ededf1;
+  --soft: #a6a6b2; --accent: #94aeff; --bad: #ff9d96; --bar: #2b3a70; } }
+* { box-sizing: border-box; }
+body { margin: 0 auto; padding: 32px 16px 64px; max-width: 1080px; background: var(--page); color: var(--text);
+  font: 15px/1.5 -apple-system, BlinkMacSystemFont, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif; }
+h1 { font-size: 22px; line-height: 1.3; margin: 0; } h2 { font-size: 17px; margin: 48px 0 8px; }
+p { margin: 0 0 8px; max-width: 75ch; color: var(--soft); }
+.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(148px, 1fr)); gap: 16px; margin: 24px 0 0; padding: 0; }
+.figures div { background: var(--ground); border-radius: 8px; padding: 12px 16px; }
+.figures dt { color: var(--soft); } .figures dd { margin: 0; font-size: 22px; font-variant-numeric: tabular-nums; }
+.figures dd small { display: block; font-size: 13px; color: var(--soft); }
+.pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 420px), 1fr)); gap: 24px; }
+figure { margin: 0; } figcaption { color: var(--soft); } svg { width: 100%; height: auto; display: block; }
+svg text { fill: var(--soft); font-size: 12px; } svg .grid { stroke: var(--line); } svg .ideal { stroke: var(--soft); stroke-dasharray: 4 4; }
+svg .curve { stroke: var(--accent); fill: none; stroke-width: 2; } svg .dot { fill: var(--accent); } svg .label { fill: var(--text); }
+.table { overflow-x: auto; } table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
+th, td { text-align: left; padding: 6px 12px 6px 0; border-bottom: 1px solid var(--line); vertical-align: top; }
+th { color: var(--soft); font-weight: 500; white-space: nowrap; } .number { text-align: right; white-space: nowrap; }
+td.said { overflow-wrap: anywhere; min-width: 16ch; } tbody th { color: var(--text); font-weight: 400; }
+.share { background: linear-gradient(var(--bar), var(--bar)) no-repeat 0 / var(--at) 100%; border-radius: 3px; }
+@media (max-width: 640px) { .words thead { display: none; } .words tr { display: block; padding: 8px 0; border-bottom: 1px solid var(--line); }
+  .words td { display: block; padding: 0; border: 0; text-align: left; } .words td:not(.said)::before { content: attr(data-name) ": "; color: var(--soft); } }
+.bad { color: var(--bad); } details { margin-top: 8px; } summary { cursor: pointer; color: var(--accent); }
+summary:focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
+"""
+
+
+def page(found: Report, files: Sequence[Path | str], compared: Comparison | None = None) -> str:
+    """The whole document."""
+    names = ", ".join(Path(file).name for file in files) or "its own examples, each held out once"
+    parts = [
+        f"<h1>Model {escape(found.model)} on {escape(names)}</h1>",
+        f"<p>{found.n:,} messages, {len(found.per_intent)} intents.</p>",
+        _figures(found),
+        _compared(compared) if compared else "",
+        _automation(found.automation),
+        _reliability(found.reliability, found.ece),
+        _urgency(found.urgency) if found.urgency else "",
+        _intents(found.per_intent),
+        _confusions(found),
+        _errors(found),
+        _warnings(found.warnings),
+    ]
+    body = "\n".join(filter(None, parts))
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
+        f"<title>{escape(found.model)} on {escape(names)}</title><style>{STYLE}</style></head>\n"
+        f"<body><main>{body}</main></body></html>\n"
+    )
+
+
+def _figures(found: Report) -> str:
+    cells = [
+        ("Right", _percent(found.accuracy), f"macro-F1 {_percent(found.macro_f1)}"),
+        ("Confidence off by", _percent(found.ece), "on average (ECE, 15 bins)"),
+    ]
+    if found.out_of_scope:
+        strange = found.out_of_scope
+        rest = f"found {_percent(strange.recall)}, right {_percent(strange.precision)}"
+        cells.append(("Out of scope, AUROC", _percent(strange.auroc), rest))
+    if found.urgency:
+        rest = f"{_percent(found.urgency.false_alarms)} false alarms"
+        cells.append(("Urgency missed, by cost", _percent(found.urgency.missed_cost), rest))
+    if found.parse_ms:
+        cells.append(
+            (
+                "Half of all parsed in",
+                f"{found.parse_ms['p50']:.2f} ms",
+                f"99 % in {found.parse_ms['p99']:.2f} ms",
+            )
+        )
+    rows = (f"<div><dt>{name}</dt><dd>{value}<small>{rest}</small></dd></div>" for name, value, rest in cells)
+    return f'<dl class="figures">{"".join(rows)}</dl>'
+
+
+# ── Plots ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def _automation(found: Automation) -> str:
+    if not found.curve:
+        return ""
+    highest = max(point.wrong for point in found.curve)
+    step = next((step for step in STEPS if 4 * step >= highest), STEPS[-1])
+    up = Axis(0.0, 4 * step, tuple(step * place for place in range(5)))
+    plot = Plot(SHARES, up, "answered, surest first", "wrong of these")
+    plot.line([(point.answered, point.wrong) for point in found.curve])
+    for one in found.promises:
+        title = f"promised {_percent(one.wrong_answers)} wrong: {_percent(one.answered)} answered, {_percent(one.wrong)} wrong"
+        if one.answered:
+            plot.dot(one.answered, one.wrong, title, label=_percent(one.wrong_answers, 1))
+    rows = (
+        (
+            _percent(one.wrong_answers),
+            _percent(one.answered),
+            f'<strong class="bad">{_percent(one.wrong)}, not kept</strong>'
+            if one.is_broken
+            else _percent(one.wrong),
+            str(sum(least is None for least in one.thresholds.values())),
+        )
+        for one in found.promises
+    )
+    table = (
+        _table(("promised wrong", "answered", "wrong of these", "intents handed off"), rows, numbers=4)
+        if found.promises
+        else ""
+    )
+    return _section(
+        "Answering on its own",
+        "What answering the surest messages first means; dots are promises, each with its own threshold per intent.",
+        f'<div class="pair">{_figure(plot, "Share of wrong answers against the share of messages answered")}<div>{table}</div></div>'
+        + _thresholds(found),
+    )
+
+
+def _thresholds(found: Automation) -> str:
+    if not found.promises:
+        return ""
+    intents = sorted({intent for one in found.promises for intent in one.thresholds})
+    rows = (
+        (escape(intent), *(_threshold(one.thresholds.get(intent)) for one in found.promises))
+        for intent in intents
+    )
+    head = ("intent", *(_percent(one.wrong_answers, 1) for one in found.promises))
+    table = _table(head, rows, numbers=len(found.promises))
+    return f"<details><summary>Thresholds of each intent</summary>{table}</details>"
+
+
+def _threshold(least: float | None) -> str:
+    return "a person" if least is None else f"{least:.2f}"
+
+
+def _reliability(bins: Sequence[Bin], ece: float) -> str:
+    plot = Plot(SHARES, SHARES, "confidence", "right")
+    plot.ideal()
+    plot.line([(one.confidence, one.right) for one in bins])
+    for one in bins:
+        title = f"{one.n:,} messages of confidence {_percent(one.confidence)}: {_percent(one.right)} right"
+        plot.dot(one.confidence, one.right, title)
+    rows = ((_percent(one.confidence), _percent(one.right), f"{one.n:,}") for one in bins)
+    table = _table(("confidence", "right", "messages"), rows, numbers=3)
+    return _section(
+        "Is the confidence true?",
+        f"On the broken line, a message of 80 % is right in four cases of five. Here it is {_percent(ece)} off on average.",
+        f'<div class="pair">{_figure(plot, "Share of right answers against confidence")}<div>{table}</div></div>',
+    )
+
+
+def _figure(plot: Plot, what: str) -> str:
+    return f"<figure>{plot.svg(what)}</figure>"
+
+
+# ── Tables ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def _urgency(found: UrgencyScore) -> str:
+    levels = [str(level) for level in Level]
+    rows = ((level, *map(str, counts)) for level, counts in zip(levels, found.matrix, strict=True))
+    words = (
+        f"Of {found.n} labelled messages {_percent(found.accuracy)} have the right level. High or critical: "
+        f"{_percent(found.high_recall)} found, {_percent(found.high_precision)} right; critical: "
+        f"{_percent(found.critical_recall)} found. A missed critical message costs 20, a missed high one 5."
+    )
+    return _section("Urgency", words, _table(("should be, said →", *levels), rows, numbers=len(levels)))
+
+
+def _intents(scores: dict[str, IntentScore]) -> str:
+    weakest = sorted(scores.items(), key=lambda item: (item[1].f1, item[0]))
+    rows = (
+        (
+            escape(intent),
+            f'<div class="share" style="--at:{score.f1:.0%}">{_percent(score.f1)}</div>',
+            _percent(score.recall),
+            _percent(score.precision),
+            f"{score.support:,}",
+        )
+        for intent, score in weakest
+    )
+    return _section(
+        "Intents, the weakest first",
+        "Found: of the messages that mean it. Right: of those taken for it. F1 is their harmonic mean.",
+        _table(("intent", "F1", "found", "right", "messages"), rows, numbers=4),
+    )
+
+
+def _confusions(found: Report) -> str:
+    rows = (
+        (escape(one.example), escape(one.expected), escape(one.predicted or "(nothing)"), str(one.count))
+        for one in found.confusions[:SHOWN]
+    )
+    words = (
+        "More examples of these pairs help most."
+        if found.confusions
+        else "Nothing was taken for something else."
+    )
+    return _section(
+        "Taken for something else",
+        words,
+        _table(("for example", "means", "taken for", "messages"), rows, numbers=1, said=True),
+    )
+
+
+def _errors(found: Report) -> str:
+    rows = (
+        (
+            f"{one.confidence:.2f}",
+            escape(one.expected),
+            escape(one.predicted or "(nothing)"),
+            escape(one.text),
+        )
+        for one in found.errors[:SHOWN]
+    )
+    words = f"{len(found.errors):,} messages, the surest first." if found.errors else "There are none."
+    return _section(
+        "Mistakes", words, _table(("message", "means", "taken for", "confidence"), rows, numbers=1, said=True)
+    )
+
+
+def _compared(found: Comparison) -> str:
+    rows = (
+        (name, escape(one.model), _percent(one.accuracy), _percent(one.macro_f1), _percent(one.ece))
+        for name, one in (("this", found.this), ("the other", found.other))
+    )
+    words = f"On the same messages: {escape(found.verdict)}."
+    lists = "".join(
+        _changes(title, changes)
+        for title, changes in (
+            ("Right now", found.now_right),
+            ("Wrong now", found.now_wrong),
+            ("Otherwise wrong", found.otherwise_wrong),
+        )
+    )
+    table = _table(("", "model", "right", "macro-F1", "confidence off by"), rows, numbers=3)
+    return _section(f"Compared with {escape(found.other.model)}", words, table + lists)
+
+
+def _changes(title: str, changes: Sequence[Change]) -> str:
+    rows = (
+        (
+            escape(one.text),
+            escape(one.expected),
+            escape(one.before or "(nothing)"),
+            escape(one.after or "(nothing)"),
+        )
+        for one in changes[:SHOWN]
+    )
+    table = _table(("message", "means", "the other says", "this says"), rows, said=True)
+    return f"<details open><summary>{title}: {len(changes):,}</summary>{table}</details>"
+
+
+def _warnings(warnings: Sequence[str]) -> str:
+    if not warnings:
+        return ""
+    items = "".join(f"<li>{escape(one)}</li>" for one in warnings[:SHOWN])
+    return _section("Warnings", f"{len(warnings):,} of them.", f"<ul>{items}</ul>")
+
+
+def _section(title: str, words: str, body: str) -> str:
+    return f"<section><h2>{title}</h2><p>{words}</p>{body}</section>"
+
+
+def _table(
+    head: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: int = 0, said: bool = False
+) -> str:
+    """Cells are HTML. The last `numbers` columns are numbers; `said`: the first column is what customers wrote."""
+    kinds = ["said" if said and not place else "" for place in range(len(head) - numbers)] + [
+        "number"
+    ] * numbers
+    heads = "".join(
+        f'<th scope="col" class="{kind}">{cell}</th>' for cell, kind in zip(head, kinds, strict=True)
+    )
+    body = "".join(f"<tr>{''.join(_cells(row, head, kinds))}</tr>" for row in rows)
+    if not body:
+        return ""
+    kind = "table words" if said else "table"
+    return f'<div class="{kind}"><table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table></div>'
+
+
+def _cells(row: Sequence[str], head: Sequence[str], kinds: Sequence[str]) -> Iterator[str]:
+    for cell, name, kind in zip(row, head, kinds, strict=True):
+        yield f'<td class="{kind}" data-name="{name}">{cell}</td>'
+
+
+def _percent(share: float, digits: int = 1) -> str:
+    return f"{share * 100:.{digits}f} %"
