@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -14,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Self
 from uuid import uuid4
 
 import pytest
@@ -53,6 +55,7 @@ class RedisServer:
 
     def __init__(self, executable: str, folder: Path, *options: str) -> None:
         self.port = next(port for port in iter(free_port, 0) if port < HIGHEST)
+        self.executable = executable
         self.url = f"redis://127.0.0.1:{self.port}/0"
         self._command = [executable, "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(folder)]
         self._command += ["--save", "", "--appendonly", "no", *options]
@@ -175,3 +178,47 @@ def redis_server(request: pytest.FixtureRequest, require: Require) -> Iterator[R
     require("redis", bool(request.param), HOW)
     with running(request.param) as server:
         yield server
+
+
+class Forwarder:
+    """An address before a Redis, as a load balancer or a provider has one: with TLS, and to another Redis tomorrow."""
+
+    def __init__(self, port: int, tls: ssl.SSLContext | None = None) -> None:
+        self.target, self.port = port, 0
+        self._tls = tls
+        self._lines: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_server(self._accepted, "127.0.0.1", 0, ssl=self._tls)
+        self.port = self._server.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._server.close()
+        for line in self._lines:
+            line.cancel()
+        await asyncio.gather(*self._lines, return_exceptions=True)
+
+    def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        line = asyncio.create_task(self._forward(reader, writer))
+        self._lines.add(line)
+        line.add_done_callback(self._lines.discard)
+
+    async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there, back = await asyncio.open_connection("127.0.0.1", self.target)
+        ways = [asyncio.create_task(_copied(reader, back)), asyncio.create_task(_copied(there, writer))]
+        try:
+            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for way in ways:
+                way.cancel()
+            for end in (writer, back):
+                end.transport.abort()
+            await asyncio.gather(*ways, return_exceptions=True)
+
+
+async def _copied(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with suppress(OSError):
+        while data := await reader.read(65536):
+            writer.write(data)
+            await writer.drain()

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import shutil
+import ssl
+import subprocess
 from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
-from redis.asyncio import Redis, SSLConnection
 
 from bot.domain.ports import Finding, Work
 from bot.queues.memory import MemoryBroadcast, MemoryPace
@@ -15,18 +21,23 @@ from bot.queues.redis_streams import Link, RedisBroadcast, RedisPace, RedisQueue
 from tests.conftest import Require
 from tests.contracts.broadcast_contract import BroadcastContract
 from tests.contracts.pace_contract import PaceContract
-from tests.contracts.queue_contract import QueueContract
-from tests.redis_server import HOW, RedisServer, executables, running
+from tests.contracts.queue_contract import QueueContract, take
+from tests.redis_server import HOW, Forwarder, RedisServer, executables, running
+
+
+@asynccontextmanager
+async def opened(url: str) -> AsyncIterator[RedisQueue]:
+    async with AsyncExitStack() as stack:
+        link = Link(url)
+        stack.push_async_callback(link.close)
+        queue = RedisQueue(link, ttl=timedelta(seconds=3))
+        stack.push_async_callback(queue.close)
+        yield queue
 
 
 async def findings(url: str) -> dict[str, Finding]:
-    link = Link(url)
-    queue = RedisQueue(link)
-    try:
+    async with opened(url) as queue:
         return {finding.name: finding for finding in await queue.check()}
-    finally:
-        await queue.close()
-        await link.close()
 
 
 async def test_a_healthy_redis_is_measured(redis_url: str) -> None:
@@ -68,22 +79,58 @@ async def test_a_wrong_password_is_a_failure_and_is_not_shown(redis_server: Redi
 
 async def test_user_password_and_database_of_the_address_are_used(redis_server: RedisServer) -> None:
     redis_server.command(*"ACL SETUSER bot on >p@ss ~* &* +@all".split())
-    link = Link(redis_server.url.replace("://", "://bot:p%40ss@").replace("/0", "/3?prefix=shop"))
-    queue = RedisQueue(link)
-    await queue.wake(Work.LANE, "k1", delay=timedelta(hours=1))
-    await queue.close()
-    await link.close()
+    async with opened(f"redis://bot:p%40ss@127.0.0.1:{redis_server.port}/3") as queue:
+        await queue.wake(Work.LANE, "k1", delay=timedelta(hours=1))
     assert b"db3" in redis_server.text("INFO", "keyspace").encode()
 
 
-async def test_tls_checks_the_certificate() -> None:
-    link = Link("rediss://127.0.0.1:1/0?ssl_ca_certs=/etc/ca.pem")
-    assert isinstance(link._client, Redis)
-    pool = link._client.connection_pool
-    assert pool.connection_class is SSLConnection
-    assert pool.connection_kwargs["ssl_ca_certs"] == "/etc/ca.pem"
-    assert pool.connection_kwargs.get("ssl_cert_reqs", "required") == "required"
-    await link.close()
+@pytest.fixture
+def certificate(tmp_path: Path, require: Require) -> Path:
+    """For 127.0.0.1, signed by itself; the key lies in the same file."""
+    tool = shutil.which("openssl")
+    require("openssl", tool is not None, "install openssl")
+    made = tmp_path / "redis.pem"
+    options = (
+        "req -x509 -newkey rsa:2048 -nodes -subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1 -keyout"
+    )
+    subprocess.run(
+        [str(tool), *options.split(), made, "-out", tmp_path / "cert"], check=True, capture_output=True
+    )
+    made.write_bytes(made.read_bytes() + (tmp_path / "cert").read_bytes())
+    return made
+
+
+async def test_tls_is_spoken_and_the_certificate_checked(redis_url: str, certificate: Path) -> None:
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate)
+    plain = urlsplit(redis_url)
+    async with Forwarder(plain.port or 0, tls) as safe:
+        url = f"rediss://127.0.0.1:{safe.port}/0?{plain.query}"
+        assert (await findings(f"{url}&ssl_ca_certs={certificate}"))["redis"].status == "ok"
+        assert (await findings(url))["redis"].status == "fail"
+        async with opened(f"{url}&ssl_ca_certs={certificate}") as queue:
+            await queue.wake(Work.LANE, "k1")
+            assert (await take(queue)).key == "k1"
+
+
+async def test_after_a_failover_the_address_leads_to_the_new_redis(redis_server: RedisServer) -> None:
+    with running(redis_server.executable) as other:
+        async with (
+            Forwarder(redis_server.port) as address,
+            opened(f"redis://127.0.0.1:{address.port}/0") as queue,
+        ):
+            await queue.wake(Work.LANE, "k1")
+            await queue.done(await take(queue))
+            redis_server.command(
+                "REPLICAOF", "127.0.0.1", str(other.port)
+            )  # it answers, but takes nothing any more
+            address.target = other.port
+            async with asyncio.timeout(5):
+                taken = asyncio.create_task(queue.take(Work.LANE))
+                while not taken.done():
+                    await queue.wake(Work.LANE, "k2")
+                    await asyncio.sleep(0.05)
+            assert (await taken).key == "k2"
 
 
 # ── Redis Cluster ───────────────────────────────────────────────────────────────────────────────

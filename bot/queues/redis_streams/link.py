@@ -95,6 +95,7 @@ class Link:
         try:
             return await reading
         except TROUBLE as exc:
+            await _hang_up(self._patient)
             raise RedisAway from exc
 
     async def pubsub(self) -> PubSub:
@@ -196,6 +197,7 @@ class Link:
             with suppress(*TROUBLE):
                 await self._client.set(key, 1, px=1000)
                 break
+            await _hang_up(self._client)
             pause = min(2 * pause, pauses[-1])
         self._back_at = clock()
         self._here.set()
@@ -208,6 +210,13 @@ async def ended(tasks: Iterable[asyncio.Task[None]]) -> None:
         for task in running:
             task.cancel()
         await asyncio.wait(running, timeout=INSIST)
+
+
+async def _hang_up(client: Redis | RedisCluster) -> None:
+    """What stands behind an address may have changed, and a connection leads to what was there before."""
+    if isinstance(client, Redis):
+        with suppress(*TROUBLE):
+            await client.connection_pool.disconnect(inuse_connections=False)
 
 
 def _parsed(url: str) -> tuple[str, str]:

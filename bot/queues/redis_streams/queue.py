@@ -217,8 +217,10 @@ class _Shelf:
                     await self._sooner.wait()
 
     def _look_within(self, seconds: float) -> None:
-        self._tick_at = min(self._tick_at, asyncio.get_running_loop().time() + seconds)
-        self._sooner.set()
+        at = asyncio.get_running_loop().time() + seconds
+        if at < self._tick_at:
+            self._tick_at = at
+            self._sooner.set()
         self._run("watch", self._watch)
 
     def _run(self, loop: str, step: Any) -> None:
