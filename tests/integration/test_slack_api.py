@@ -285,8 +285,8 @@ async def test_what_was_lost_can_be_found(slack: Fake, api: SlackApi) -> None:
 async def test_an_answer_that_does_not_come_leaves_us_in_doubt(
     slack: Fake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("handoff.desks.slack.api.CONNECT", 0.2)
-    monkeypatch.setattr("handoff.desks.slack.api.Client.__init__.__defaults__", (0.1,))
+    monkeypatch.setattr("handoff.desks.slack.transport.CONNECT", 0.2)
+    monkeypatch.setattr("handoff.desks.slack.transport.Client.__init__.__defaults__", (0.1,))
     slack.breaks("chat.postMessage", hang=1)
     async with aiohttp.ClientSession() as http:
         with pytest.raises(SendInDoubt):

@@ -1,17 +1,13 @@
-"""Talking to Slack's Web API: slack-sdk's client over a shared aiohttp session, and what its failures mean to us.
+"""The calls of Slack's Web API that the desk needs; their errors are ours.
 
-https://docs.slack.dev/apis/web-api. The token is in a header of every request, and the library's errors hold the whole
-request: none of them leaves this module, and nothing here logs.
+https://docs.slack.dev/reference/methods
 """
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Mapping
-from datetime import timedelta
 from http import HTTPStatus
-from typing import Any, cast
+from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -19,220 +15,27 @@ from msgspec import Struct
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.domain.errors import (
-    Misconfigured,
-    RecipientUnreachable,
-    SendDeferred,
-    SendError,
-    SendInDoubt,
-    SendRejected,
+from bot.domain.errors import Misconfigured, SendDeferred, SendInDoubt, SendRejected
+from handoff.desks.slack.meanings import Rejected, meaning, refusal
+from handoff.desks.slack.transport import (
+    ANSWER_LIMIT,
+    CONNECT,
+    NEVER_WRITTEN,
+    READ,
+    Client,
+    Lost,
+    NotSent,
+    Refused,
+    TooLong,
+    bounded,
 )
 
-CONNECT = 5.0  # seconds
-READ = 10.0
-VIEWS_READ = 2.5  # a trigger is worth three seconds
+__all__ = ["Identity", "Rejected", "SlackApi", "Upload", "permalink"]
+
+VIEWS_READ = 2.5  # seconds: a trigger is worth three
 UPLOAD = 60.0
-ANSWER_LIMIT = 8 * 1024 * 1024  # bytes of an answer
-LONGEST_WAIT = timedelta(hours=1)
 PAGE = 200  # messages asked for at once; Slack recommends no more
 PAGES = 50  # at most: a thread holds no more than a few thousand messages
-NEVER_WRITTEN = (
-    aiohttp.ClientConnectorError,
-    aiohttp.ConnectionTimeoutError,
-    aiohttp.InvalidURL,
-    aiohttp.NonHttpUrlClientError,
-)
-
-
-class Rejected(SendRejected):
-    """Slack's no to this one call; `code` is its word for it."""
-
-    def __init__(self, reason: str, code: str) -> None:
-        super().__init__(reason)
-        self.code = code
-
-
-class NotSent(Exception):
-    """The request never got there."""
-
-
-class Lost(Exception):
-    """It was written, and its answer did not come whole."""
-
-
-class TooLong(Lost):
-    """There is more than we read."""
-
-
-class Refused(Exception):
-    """An error page instead of an answer; 429 says how long to wait."""
-
-    def __init__(self, status: int, wait: timedelta | None = None) -> None:
-        super().__init__(f"status {status}")
-        self.status, self.wait = status, wait
-
-
-class Client(AsyncWebClient):
-    """The library's client with its own transport: it can tell "not sent" from "in doubt", follows no redirect with
-    the token, uses no proxy behind our back, and logs no text.
-    """
-
-    def __init__(self, token: str, api_url: str, http: aiohttp.ClientSession, read: float = READ) -> None:
-        super().__init__(token=token, base_url=api_url, session=http, retry_handlers=[])
-        self._http = http
-        self._limit = aiohttp.ClientTimeout(total=read + CONNECT, connect=CONNECT, sock_read=read)
-
-    async def call(self, method: str, data: Mapping[str, Any]) -> tuple[dict[str, Any], Mapping[str, str]]:
-        """The answer and its headers. Raises `SlackApiError` (an answer that says no), `Refused`, `NotSent`, `Lost`."""
-        # A form is taken by every method, JSON only by those that write.
-        form = {name: _field(value) for name, value in data.items() if value is not None}
-        found = await self.api_call(method, data=form)
-        return cast("dict[str, Any]", found.data), found.headers
-
-    async def _request(self, *, http_verb: str, api_url: str, req_args: dict[str, Any]) -> dict[str, Any]:
-        try:
-            async with self._http.request(
-                http_verb,
-                api_url,
-                params=req_args["params"],
-                data=req_args["data"],
-                headers=req_args["headers"],
-                timeout=self._limit,
-                allow_redirects=False,
-            ) as answer:
-                body = await _bounded(answer, ANSWER_LIMIT)
-                _no_page(answer)
-                return {"data": _read(body), "headers": answer.headers, "status_code": answer.status}
-        # Without `from`: the session's error may hold the request, and with it the token.
-        except NEVER_WRITTEN as error:
-            raise NotSent(type(error).__name__) from None
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise Lost(type(error).__name__) from None
-
-
-def _field(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-def _no_page(answer: aiohttp.ClientResponse) -> None:
-    """Raises `Refused`."""
-    if answer.status == HTTPStatus.TOO_MANY_REQUESTS:
-        after = answer.headers.get("Retry-After", "")
-        wait = timedelta(seconds=int(after)) if re.fullmatch(r"[0-9]{1,6}", after) else None
-        raise Refused(answer.status, min(wait, LONGEST_WAIT) if wait is not None else None)
-    if answer.status != HTTPStatus.OK:
-        raise Refused(answer.status)
-
-
-def _read(body: bytes) -> dict[str, Any]:
-    """Raises `Lost`: what is no answer says nothing about what was done."""
-    try:
-        found = json.loads(body)
-    except (ValueError, RecursionError):
-        raise Lost("no JSON") from None
-    if not isinstance(found, dict) or not isinstance(found.get("ok"), bool):
-        raise Lost("no answer of Slack's")
-    return found
-
-
-async def _bounded(answer: aiohttp.ClientResponse, limit: int) -> bytes:
-    """Raises `TooLong`."""
-    body = bytearray()
-    async for chunk in answer.content.iter_chunked(65536):
-        body += chunk
-        if len(body) > limit:
-            raise TooLong("too long")
-    return bytes(body)
-
-
-# ── What a failure means ────────────────────────────────────────────────────────────────────────
-
-ACCOUNT = {
-    "invalid_auth": "Slack does not accept the token; copy the current one from OAuth & Permissions.",
-    "not_authed": "Slack saw no token; set desks.slack.token.",
-    "account_inactive": "The app was removed from the workspace; install it again.",
-    "token_revoked": "The token was revoked; install the app again and copy the new one.",
-    "token_expired": "The token has expired; turn token rotation off and install the app again.",
-    "missing_scope": "The app may not do this; add the scope and install it again",
-    "not_allowed_token_type": "This token is of the wrong kind; the bot's begins with xoxb-, the app's with xapp-.",
-    "org_login_required": "The workspace is being moved to another organization; try again when that is done.",
-    "ekm_access_denied": "The workspace's administrators have suspended the app's access.",
-    "enterprise_is_restricted": "The organization does not let the app do this; ask an administrator of Slack.",
-    "access_denied": "The app has no access; ask an administrator of Slack.",
-    "no_permission": "The app may not do this here; ask an administrator of Slack.",
-}
-CHANNELS = {
-    "channel_not_found": "Slack does not know this channel, or it is private and the app is not in it; invite the app.",
-    "not_in_channel": "The app is not in this channel; invite it.",
-    "is_archived": "This channel is archived; name another one, or bring it back.",
-    "is_inactive": "This channel is frozen; name another one.",
-    "restricted_action": "The app may not write in this channel; ask an administrator of Slack.",
-    "restricted_action_read_only_channel": "Only some may write in this channel; let the app do so.",
-}
-MESSAGES = {
-    "msg_too_long": "It is too long for Slack.",
-    "msg_blocks_too_long": "It is too long for Slack.",
-    "no_text": "There is nothing in it to be shown.",
-    "invalid_blocks": "Slack cannot show it",
-    "invalid_blocks_format": "Slack cannot show it.",
-    "invalid_arguments": "Slack cannot show it",
-    "metadata_too_large": "What is stored with it is too large for Slack.",
-    "message_not_found": "The message is not there any more.",
-    "thread_not_found": "The thread is not there any more.",
-    "cannot_reply_to_message": "Nobody can reply to that message.",
-    "cant_update_message": "It is not the app's own message.",
-    "edit_window_closed": "It is too old to be changed in this workspace.",
-    "restricted_action_thread_locked": "The thread is locked.",
-    "user_not_found": "Slack does not know this person.",
-    "user_not_in_channel": "This person is not in the channel.",
-    "file_not_found": "The file is not there any more.",
-    "expired_trigger_id": "That took too long; click once more.",
-    "exchanged_trigger_id": "That was a second try; click once more.",
-    "hash_conflict": "Somebody else was faster; open it once more.",
-    "push_limit_reached": "Too many windows are open on top of each other.",
-}
-BUSY = {"ratelimited", "rate_limited", "service_unavailable", "team_added_to_org", "accesslimited"}
-HALF_DONE = {"internal_error", "fatal_error", "request_timeout"}  # "some aspect may have succeeded" before it
-GATEWAY = {HTTPStatus.GATEWAY_TIMEOUT, HTTPStatus.REQUEST_TIMEOUT}
-
-
-def meaning(answer: Mapping[str, Any], *, repeatable: bool) -> SendError:
-    """Our error for an answer that says no."""
-    code = str(answer.get("error") or "unknown_error")[:80]
-    if code in ACCOUNT:
-        needed = answer.get("needed") if code == "missing_scope" else None
-        return Misconfigured(ACCOUNT[code] + (f": {needed}." if needed else ""))
-    if code in CHANNELS:
-        return RecipientUnreachable(CHANNELS[code])
-    if code in BUSY or (code in HALF_DONE and repeatable):
-        return SendDeferred("Slack has trouble just now.")
-    if code in HALF_DONE:
-        return SendInDoubt("Slack broke off; it may be there.")
-    words = MESSAGES.get(code, f"Slack refuses it ({code}).")
-    return Rejected(words if words.endswith(".") else f"{words}{_places(answer)}.", code)
-
-
-def _places(answer: Mapping[str, Any]) -> str:
-    """Where Slack sees what is wrong: the rule and the place, never the text."""
-    told = answer.get("response_metadata")
-    lines = told.get("messages") if isinstance(told, dict) else None
-    found = [str(line)[:200] for line in lines if isinstance(line, str)] if isinstance(lines, list) else []
-    return f": {'; '.join(found[:3])}" if found else ""
-
-
-def _refused(error: Refused, *, repeatable: bool) -> SendError:
-    if error.status == HTTPStatus.TOO_MANY_REQUESTS:
-        return SendDeferred("Slack asks to slow down.", error.wait)
-    if error.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-        return Rejected("It is too long for Slack.", "too_large")
-    if error.status in GATEWAY and not repeatable:
-        return SendInDoubt("Slack's answer did not come.")
-    return SendDeferred(f"Slack has trouble just now (status {error.status}).")
-
-
-# ── The calls the desk needs ────────────────────────────────────────────────────────────────────
 
 
 class Identity(Struct, frozen=True, kw_only=True):
@@ -286,7 +89,7 @@ class SlackApi:
         except SlackApiError as error:
             raise meaning(error.response.data, repeatable=repeatable) from None
         except Refused as error:
-            raise _refused(error, repeatable=repeatable) from None
+            raise refusal(error, repeatable=repeatable) from None
         except NotSent:
             raise SendDeferred("Slack cannot be reached.") from None
         except (Lost, SlackClientError):
@@ -475,7 +278,7 @@ class SlackApi:
             async with self._http.post(
                 upload.url, data=content, timeout=timeout, allow_redirects=False
             ) as answer:
-                await _bounded(answer, ANSWER_LIMIT)
+                await bounded(answer, ANSWER_LIMIT)
                 status = answer.status
         except (Lost, aiohttp.ClientError, TimeoutError, OSError):
             raise SendDeferred("The file could not be handed to Slack.") from None
@@ -506,7 +309,7 @@ class SlackApi:
         try:
             async with self._http.get(url, headers=headers, timeout=timeout, allow_redirects=False) as answer:
                 _no_file(answer)
-                return await _bounded(answer, limit), answer.content_type
+                return await bounded(answer, limit), answer.content_type
         except TooLong:
             raise SendRejected(f"The file is larger than {limit // (1024 * 1024)} MB.") from None
         except (aiohttp.ClientError, TimeoutError, OSError):
