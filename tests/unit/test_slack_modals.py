@@ -13,9 +13,10 @@ from msgspec.structs import replace
 from bot.domain.cases import Case, CaseState
 from bot.domain.errors import MalformedPayload
 from bot.domain.understanding import Level
-from handoff.desks.slack import blocks, commands, home, modals
+from handoff.desks.slack import blocks, commands, forms, home, modals
+from handoff.desks.slack.forms import Filled, Unfilled
 from handoff.desks.slack.look import Look
-from handoff.desks.slack.modals import About, Candidate, Filled, Unfilled
+from handoff.desks.slack.modals import About, Candidate
 from handoff.desks.slack.texts import LANGUAGES
 from tests.builders import NOON
 from tests.contracts.desk_contract import LIVE
@@ -68,7 +69,7 @@ def chosen(value: str) -> dict[str, Any]:
 
 
 def read(view: dict[str, Any], **values: Any) -> Filled:
-    return modals.read(submitted(view, **values), EN, NOON)
+    return forms.read(submitted(view, **values), EN, NOON)
 
 
 def errors(view: dict[str, Any], **values: Any) -> dict[str, str]:
@@ -121,6 +122,12 @@ def test_resolving_takes_the_outcome_and_keeps_a_reply_only_when_asked() -> None
     kept = read(view, save={"selected_options": [{"value": "save"}]})
     assert (kept.outcome, kept.save, kept.intent) == ("solved", True, "refund")
     assert errors(view, outcome=chosen("bribed")) == {"outcome": "Please choose one."}
+
+
+def test_an_intent_that_is_gone_keeps_nobody_from_resolving() -> None:
+    view = modals.resolve(claimed(intent="of_last_year"), EN, ABOUT, written())
+    assert read(view).outcome == "solved"
+    assert set(errors(view, save={"selected_options": [{"value": "save"}]})) == {"intent"}
 
 
 def test_without_a_reply_nothing_is_there_to_keep() -> None:
@@ -234,7 +241,7 @@ def test_what_is_edited_comes_back_as_it_was_written(text: str) -> None:
 def test_the_menu_offers_what_the_card_has_no_button_for() -> None:
     offered = [element["action_id"] for _, element in elements(modals.more(claimed(), EN, ABOUT)["blocks"])]
     assert offered == ["move", "assign", "relabel", "set_urgency", "return_to_bot", "console"]
-    assert modals.read_about(modals.more(claimed(), EN, ABOUT)) == ABOUT
+    assert forms.read_about(modals.more(claimed(), EN, ABOUT)) == ABOUT
 
 
 def test_where_the_window_is_closed_it_says_what_is_still_allowed() -> None:
@@ -256,7 +263,7 @@ def test_where_the_window_is_closed_it_says_what_is_still_allowed() -> None:
 )
 def test_what_is_no_window_of_ours_is_malformed(broken: dict[str, Any]) -> None:
     with pytest.raises(MalformedPayload):
-        modals.read(broken, EN, NOON)
+        forms.read(broken, EN, NOON)
 
 
 SHAPES = st.one_of(
@@ -271,11 +278,11 @@ SHAPES = st.one_of(
 FIELDS = ("outcome", "until", "preset", "text", "user", "level", "department", "intent", "save")
 
 
-@given(st.sampled_from([*modals.READERS]), st.dictionaries(st.sampled_from(FIELDS), SHAPES))
+@given(st.sampled_from([*forms.READERS]), st.dictionaries(st.sampled_from(FIELDS), SHAPES))
 def test_fields_of_any_shape_are_read_or_told(window: str, fields: dict[str, Any]) -> None:
     view = {"callback_id": window, "private_metadata": '{"case": "c", "zone": "../x"}'}
     with suppress(Unfilled):
-        found = modals.read({**view, "state": {"values": {"b": fields}}}, EN, NOON)
+        found = forms.read({**view, "state": {"values": {"b": fields}}}, EN, NOON)
         assert found.window == window
 
 

@@ -27,14 +27,15 @@ from bot.domain.errors import (
 )
 from bot.domain.ports import Act, Add, AgentAction, Changes, Insert
 from handoff.desks.base import DeskDeps
-from handoff.desks.slack import commands, modals
+from handoff.desks.slack import commands, forms, modals
 from handoff.desks.slack.api import SlackApi
 from handoff.desks.slack.blocks import receipt_of
 from handoff.desks.slack.events import moment
+from handoff.desks.slack.forms import Filled, Unfilled
 from handoff.desks.slack.home import Today, home
 from handoff.desks.slack.look import DESK, Look
 from handoff.desks.slack.members import Members
-from handoff.desks.slack.modals import About, Candidate, Filled, Unfilled
+from handoff.desks.slack.modals import About, Candidate
 from handoff.desks.slack.posts import whisper
 from handoff.desks.slack.reading import Reading
 
@@ -253,7 +254,7 @@ class Actions:
     async def _answer_chosen(self, payload: Payload, clicked: Payload) -> None:
         """What was chosen is shown, to be read and changed before it goes out."""
         view = payload["view"]
-        about = modals.read_about(view)
+        about = forms.read_about(view)
         case = await self._found(about.case)
         wanted = str((clicked.get("selected_option") or {}).get("value"))
         chosen = next((one for one in await self._answers(case) if one.value == wanted), None)
@@ -269,7 +270,7 @@ class Actions:
         typed = str(payload.get("value") or "")
         if payload.get("action_id") != "answer":
             return {"options": modals.options(typed, modals.intents(self._look()))}
-        about = modals.read_about(payload["view"])
+        about = forms.read_about(payload["view"])
         case = await self._reading.case(about.case)
         return {"options": modals.options(typed, await self._answers(case) if case else [])}
 
@@ -278,7 +279,7 @@ class Actions:
     async def _submitted(self, payload: Payload) -> dict[str, Any]:
         view, look = payload["view"], self._look()
         try:
-            filled = modals.read(view, look, self._deps.clock())
+            filled = forms.read(view, look, self._deps.clock())
         except Unfilled as error:
             return {"response_action": "errors", "errors": error.errors}
         try:
