@@ -121,6 +121,20 @@ class Store(Protocol):
     async def close(self) -> None: ...
 
 
+@runtime_checkable
+class Movable(Store, Protocol):
+    """A store that can be copied into another one, whichever database is behind it."""
+
+    def everything(self, kind: type[T]) -> AsyncIterator[list[T]]:
+        """All records of a kind in pages, about in the order they came."""
+
+    async def sequences(self) -> dict[str, int]:
+        """The last sequence given in each scope; the case numbers are a scope too."""
+
+    async def go_on_after(self, sequences: Mapping[str, int]) -> None:
+        """Give what comes behind these; a scope that is further already stays."""
+
+
 class Commit(Protocol):
     """Apply changes, then wake whoever they concern (lanes, senders, streams)."""
 
@@ -173,7 +187,10 @@ class Queue(Protocol):
 
 
 class Broadcast(Protocol):
-    """Tell whoever listens right now, in every process; nothing is kept."""
+    """Tell whoever listens right now, in every process; nothing is kept.
+
+    A hint is a JSON object; an empty one says that anything may have happened, so that one has to look.
+    """
 
     async def publish(self, topic: str, data: bytes) -> None: ...
     def subscribe(self, topic: str) -> AbstractAsyncContextManager[AsyncIterator[bytes]]: ...
@@ -488,6 +505,8 @@ class Files(Protocol):
     async def put(self, content: bytes) -> str: ...
     async def get(self, key: str) -> bytes | None: ...
     async def delete(self, key: str) -> None: ...
+    async def keys(self) -> list[str]:
+        """Of all files, in no order."""
 
 
 # ── Console accounts and settings ───────────────────────────────────────────────────────────────

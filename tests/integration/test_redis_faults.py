@@ -14,7 +14,7 @@ import structlog
 from bot.domain.ports import Held, Rate, Work
 from bot.queues.memory import MemoryBroadcast, MemoryPace
 from bot.queues.redis_streams import Link, RedisBroadcast, RedisPace, RedisQueue
-from tests.contracts.broadcast_contract import hint
+from tests.contracts.broadcast_contract import assert_silence, hint
 from tests.contracts.queue_contract import assert_nothing, take
 from tests.redis_server import RedisServer
 
@@ -359,6 +359,14 @@ async def test_listeners_hear_again_after_the_line_broke(redis_server: RedisServ
                 return False
 
         await until(heard)
+
+
+async def test_whoever_may_have_missed_a_hint_is_told_to_look(redis_server: RedisServer) -> None:
+    async with broadcasts(redis_server.url) as (_, there), there.subscribe("cases") as hints:
+        redis_server.command("CLIENT", "KILL", "TYPE", "pubsub")
+        assert await hint(hints) == b"{}"
+        async with there.subscribe("others") as others:
+            await assert_silence(others)
 
 
 async def test_without_redis_a_hint_reaches_its_own_process_and_waits_for_nobody(

@@ -19,6 +19,7 @@ PUBLISH = script("publish")
 MARK = 8  # bytes before a hint that say which process it comes from
 QUIET = 5.0  # seconds without a word until Redis is asked whether it is still there
 BREATH = 0.2  # seconds after trouble
+ANYTHING = b"{}"  # may have happened while the line was down: look
 GREETING = ""  # a topic of nobody: a line has to listen to something
 
 
@@ -32,6 +33,7 @@ class RedisBroadcast:
         self._me = secrets.token_bytes(MARK)
         self._listeners: Counter[str] = Counter()
         self._told: set[str] = set()  # topics the line was told to listen to
+        self._missed: set[str] = set()  # topics that nothing was heard of for a while
         self._line: PubSub | None = None
         self._tried = asyncio.Event()
         self._turn = asyncio.Lock()
@@ -128,6 +130,7 @@ class RedisBroadcast:
                 if not pong.done():
                     pong.set_result(None)
             if line:
+                self._missed = set(self._listeners)
                 with suppress(*TROUBLE):
                     await line.aclose()  # type: ignore[no-untyped-call]
 
@@ -147,9 +150,13 @@ class RedisBroadcast:
                 await self._line.ping()
 
     async def _pass_on(self, said: dict[str, Any]) -> None:
+        topic = (said["channel"] or b"").decode().removeprefix(self._prefix)
         if said["type"] == "message":
             origin, data = said["data"][:MARK], said["data"][MARK:]
             if origin != self._me:
-                await self._local.publish(said["channel"].decode().removeprefix(self._prefix), data)
+                await self._local.publish(topic, data)
+        elif said["type"] == "subscribe" and topic in self._missed:
+            self._missed.discard(topic)
+            await self._local.publish(topic, ANYTHING)
         elif said["type"] == "pong" and (pong := self._pongs.get(said["data"])) and not pong.done():
             pong.set_result(None)

@@ -26,7 +26,10 @@ Switchboard.live = (() => {
   function connect() {
     const source = new EventSource(`${root}/stream`);
     source.onopen = () => pass({ open: true });
-    source.addEventListener("case", (event) => pass({ case: JSON.parse(event.data).case }));
+    source.addEventListener("case", (event) => {
+      const changed = JSON.parse(event.data).case;
+      pass(changed ? { case: changed } : { open: true });
+    });
     source.addEventListener("over", () => {
       source.close();
       pass({ over: true });
