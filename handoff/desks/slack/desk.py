@@ -24,7 +24,7 @@ GONE = {"message_not_found", "thread_not_found", "cannot_reply_to_message"}
 FINAL = {*GONE, "cant_update_message", "edit_window_closed"}  # what stands there stays as it is
 LOOKED_BACK = timedelta(days=7)  # for a card whose answer was lost
 REACTIONS = Rate(key=f"{DESK}:reactions", per_second=50 / 60, burst=20)
-PER_CHANNEL = 1.0  # messages a second, https://docs.slack.dev/apis/web-api/rate-limits
+PER_CHANNEL, AT_ONCE = 1.0, 2  # messages a second and in a burst, https://docs.slack.dev/apis/web-api/rate-limits
 CARD = "card:"
 Sound = Callable[[str, str], Awaitable[None]]
 Works = Callable[[str], Awaitable[None]]
@@ -76,7 +76,7 @@ class SlackDesk:
     def rates(self, case: Case, posting: Posting) -> tuple[Rate, ...]:
         if posting is Posting.MARK:
             return (REACTIONS,)
-        return (Rate(key=f"{DESK}:{self.home(case)}", per_second=PER_CHANNEL),)
+        return (Rate(key=f"{DESK}:{self.home(case)}", per_second=PER_CHANNEL, burst=AT_ONCE),)
 
     def render(self, post: Post) -> tuple[Payload, ...]:
         look = self._look()

@@ -35,6 +35,8 @@ LONGEST_NAME = 40
 TROUBLE = {
     "channel_archive": "The channel {channel} was archived; its cards go to the default channel.",
     "channel_deleted": "The channel {channel} was deleted; its cards go to the default channel.",
+    "group_archive": "The channel {channel} was archived; its cards go to the default channel.",
+    "group_deleted": "The channel {channel} was deleted; its cards go to the default channel.",
     "channel_id_changed": "The channel {channel} has a new id; write that into desks.slack.channels.",
     "app_uninstalled": "The app was removed from Slack; install it again. Until then work goes on at /console.",
     "tokens_revoked": "Slack has revoked the app's token; install it again. Until then work goes on at /console.",
