@@ -39,6 +39,9 @@ class LocalFiles:
     async def delete(self, key: str) -> None:
         await asyncio.to_thread(self._delete, key)
 
+    async def keys(self) -> list[str]:
+        return await asyncio.to_thread(self._keys)
+
     def _put(self, content: bytes) -> str:
         key = hashlib.sha256(content).hexdigest()
         path = self._path(key)
@@ -65,6 +68,12 @@ class LocalFiles:
                 self._path(key).unlink(missing_ok=True)
         except OSError as exc:
             raise StoreUnavailable(f"A file could not be deleted ({exc.strerror}); try again.") from exc
+
+    def _keys(self) -> list[str]:
+        try:
+            return [path.name for path in self._folder.glob("??/??/*") if KEY.fullmatch(path.name)]
+        except OSError as exc:
+            raise StoreUnavailable(f"The files could not be listed ({exc.strerror}); try again.") from exc
 
     def _path(self, key: str) -> Path:
         """Two levels of folders, so that none holds more than a directory listing can bear."""

@@ -13,6 +13,7 @@ from bot.domain.errors import StoreUnavailable
 from bot.stores.driver import PATIENCE, Client, Database, connect, database, reached
 
 FILES = "fs.files"
+KEYS_AT_ONCE = 10_000
 
 
 class GridFiles:
@@ -63,6 +64,18 @@ class GridFiles:
                     await self._bucket().delete(found["_id"])
                 except NoFile:  # somebody else was faster
                     continue
+
+    async def keys(self) -> list[str]:
+        found: list[str] = []
+        with reached():
+            while page := await self._page(found[-1] if found else ""):
+                found += page
+        return found
+
+    async def _page(self, after: str) -> list[str]:
+        """Each page has a patience of its own."""
+        behind = self._db()[FILES].find({"filename": {"$gt": after}}, {"filename": 1}, sort=[("filename", 1)])
+        return [found["filename"] for found in await behind.to_list(KEYS_AT_ONCE)]
 
     async def _write(self, key: str, content: bytes) -> None:
         """It has its name when all of it is there; who was faster has it first, and ours is taken back."""

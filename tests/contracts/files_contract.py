@@ -46,6 +46,12 @@ class FilesContract:
         assert await files.put(b"again") == key
         assert await files.get(key) == b"again"
 
+    async def test_every_file_is_listed(self, files: Files) -> None:
+        assert await files.keys() == []
+        keys = {await files.put(b"one"), await files.put(b"two"), await files.put(b"two")}
+        await files.delete(await files.put(b"three"))
+        assert sorted(await files.keys()) == sorted(keys)
+
     async def test_what_is_not_there_is_none_and_can_be_deleted(self, files: Files) -> None:
         assert await files.get(MISSING) is None
         await files.delete(MISSING)

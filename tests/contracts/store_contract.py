@@ -22,6 +22,7 @@ from bot.domain.ports import (
     Duplicate,
     Expect,
     Insert,
+    Movable,
     Outcome,
     Query,
     Session,
@@ -409,6 +410,39 @@ class StoreContract:
         numbers = await asyncio.gather(*(store.number() for _ in range(200)))
         assert min(numbers) == 1001
         assert len(set(numbers)) == 200
+
+    # ── Copying ─────────────────────────────────────────────────────────────────────────────────
+
+    async def test_everything_is_read_page_by_page(self, store: Movable) -> None:
+        names = [f"j{n:03}" for n in range(120)] + ["\ud83d"]
+        await insert(store, *map(entry, names))
+        pages = [[kept.id for kept in page] async for page in store.everything(Entry)]
+        assert [id for page in pages for id in page] == names
+        assert max(map(len, pages)) < 100
+        assert [page async for page in store.everything(Case)] == []
+
+    async def test_counting_goes_on_behind_what_was_copied(self, store: Movable) -> None:
+        await store.apply(
+            unit(Insert(record=entry("j1"), scope="k1"), Insert(record=entry("j2"), scope="k1"))
+        )
+        await store.go_on_after({"k1": 1, "k2": 7, "cases.number": 1041, "\ud83d": 2})
+        assert await store.sequences() == {"k1": 2, "k2": 7, "cases.number": 1041, "\ud83d": 2}
+        outcome = await store.apply(unit(Insert(record=entry("j3"), scope="k2")))
+        assert outcome == Applied(sequences=(8,))
+        assert await store.number() == 1042
+
+    async def test_a_copied_record_keeps_version_and_sequence(self, store: Store) -> None:
+        kept = await insert(store, case("s1", number=1, version=7))
+        assert await store.get(Case, "s1") == kept
+        assert await store.apply(unit(Update(record=kept))) == Applied()
+        await insert(store, entry("j1", seq=9))
+        assert [one.seq for one in await store.find(Query(kind=Entry))] == [9]
+
+    async def test_a_record_can_be_replaced_in_one_unit(self, store: Store) -> None:
+        await insert(store, case("s1", number=1, version=3))
+        other = case("s1", number=1, language="xx")
+        assert await store.apply(unit(Delete(kind=Case, id="s1"), Insert(record=other))) == Applied()
+        assert await store.get(Case, "s1") == other
 
     # ── The end ─────────────────────────────────────────────────────────────────────────────────
 

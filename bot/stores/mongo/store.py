@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator, Mapping
 from datetime import timedelta
 from typing import Any, TypeVar
 
 from msgspec import Struct
-from pymongo import ReturnDocument
+from pymongo import ReturnDocument, UpdateOne
 
 from bot.domain.errors import BadData, StoreUnavailable
 from bot.domain.ports import Applied, Changes, Finding, Outcome, Query
-from bot.stores.driver import PATIENCE, Client, Database, connect, database, reached
+from bot.stores.driver import PATIENCE, Client, Database, Document, connect, database, reached
 from bot.stores.mongo.checks import checked, refuse_unfit
 from bot.stores.mongo.documents import documents
 from bot.stores.mongo.migrations import prepare
@@ -23,6 +24,7 @@ from bot.stores.records import FIRST_NUMBER, NUMBERS, column, decode, text
 T = TypeVar("T", bound=Struct)
 
 AT_ONCE = 1000  # documents per answer of the server
+PAGE = 50  # records that are copied at once; one may have a megabyte
 
 
 class MongoStore:
@@ -115,6 +117,40 @@ class MongoStore:
                 return_document=ReturnDocument.AFTER,
             )
         return int(found["value"])
+
+    async def everything(self, kind: type[T]) -> AsyncIterator[list[T]]:
+        """Ids sort by time, so their order is about that in which records came."""
+        async for page in self._pages(documents(kind).name, "body"):
+            yield [decode(kind, found["body"]) for found in page]
+
+    async def sequences(self) -> dict[str, int]:
+        pages = self._pages(SEQUENCES, "value")
+        return {text(found["_id"]): found["value"] async for page in pages for found in page}
+
+    async def go_on_after(self, sequences: Mapping[str, int]) -> None:
+        advances = [
+            UpdateOne({"_id": column(scope)}, {"$max": {"value": value}}, upsert=True)
+            for scope, value in sequences.items()
+        ]
+        for start in range(0, len(advances), AT_ONCE):
+            with reached():
+                await self._db()[SEQUENCES].bulk_write(advances[start : start + AT_ONCE])
+
+    async def _pages(self, name: str, field: str) -> AsyncIterator[list[Document]]:
+        """A page is a query of its own, so that none takes longer than our patience."""
+        last: list[Any] = []
+        while True:
+            # As an expression: it goes on from ids that are text to those that are bytes.
+            here = {"$expr": {"$gt": ["$_id", {"$literal": last[0]}]}} if last else {}
+            with reached():
+                found = self._db()[name].find(
+                    here, {field: 1}, sort=[("_id", 1)], limit=PAGE, batch_size=PAGE + 1
+                )
+                page = await found.to_list(None)
+            if not page:
+                return
+            yield page
+            last = [page[-1]["_id"]]
 
     async def close(self) -> None:
         """Finish what was accepted; every later call raises `StoreUnavailable`."""

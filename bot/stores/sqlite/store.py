@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from datetime import timedelta
@@ -17,9 +17,10 @@ from msgspec import Struct
 from bot.domain.errors import StoreUnavailable
 from bot.domain.ports import Changes, Outcome, Query
 from bot.stores.records import Value, column, decode, text
+from bot.stores.sqlite.backup import copy_to
 from bot.stores.sqlite.database import connect_reader, connect_writer, explained, prepare
 from bot.stores.sqlite.tables import table
-from bot.stores.sqlite.units import Refused, apply, give_back, reserve
+from bot.stores.sqlite.units import Refused, advance, apply, give_back, reserve
 from bot.stores.sqlite.writer import Writer
 
 T = TypeVar("T", bound=Struct)
@@ -28,6 +29,7 @@ R = TypeVar("R")
 PATIENCE = timedelta(seconds=5)  # for another process that writes
 NEAR_ROWS = 100  # as many are read on the loop: about what a hop to a thread and back costs
 NUMBERS_AT_ONCE = 20
+PAGE = 50  # records that are copied at once; one may have a megabyte
 
 _COUNTERS = "SELECT name, value FROM counters WHERE name >= ? AND name < ?"
 _LAST_CHARACTER = "\U0010ffff"
@@ -95,6 +97,27 @@ class SqliteStore:
                 self._numbers = await self._writer.submit(partial(reserve, count=NUMBERS_AT_ONCE))
             number, self._numbers = self._numbers[0], self._numbers[1:]
             return number
+
+    async def everything(self, kind: type[T]) -> AsyncIterator[list[T]]:
+        """In the order they came."""
+        sql, last = f"SELECT rowid, body FROM {table(kind).name} WHERE rowid > ? ORDER BY rowid LIMIT ?", 0  # noqa: S608 - a name of the schema
+        while rows := await self._off_the_loop(partial(_rows, self._far, sql, [last, PAGE])):
+            yield [decode(kind, body) for _, body in rows]
+            last = rows[-1][0]
+
+    async def sequences(self) -> dict[str, int]:
+        rows = await self._off_the_loop(partial(_rows, self._far, "SELECT scope, value FROM sequences", []))
+        return {text(scope): value for scope, value in rows}
+
+    async def go_on_after(self, sequences: Mapping[str, int]) -> None:
+        await self._writer.submit(partial(advance, sequences=sequences))
+
+    async def backup(self, path: Path) -> int:
+        """Copy everything as it is at this moment into a new file, while others write; returns its bytes.
+
+        Raises `BadData` when `path` is there already or cannot be written.
+        """
+        return await self._off_the_loop(partial(copy_to, self._far, path))
 
     async def close(self) -> None:
         """Finish what was accepted; every later call raises `StoreUnavailable`."""

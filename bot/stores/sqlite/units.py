@@ -57,6 +57,15 @@ def reserve(db: sqlite3.Connection, count: int) -> range:
     return range(last - count + 1, last + 1)
 
 
+def advance(db: sqlite3.Connection, sequences: Mapping[str, int]) -> None:
+    """Go on behind these; never back."""
+    further = (
+        "INSERT INTO sequences (scope, value) VALUES (?, ?) "
+        "ON CONFLICT (scope) DO UPDATE SET value = max(value, excluded.value)"
+    )
+    db.executemany(further, [(column(scope), value) for scope, value in sequences.items()])
+
+
 def give_back(db: sqlite3.Connection, unused: range) -> None:
     """Return case numbers, unless somebody else has reserved more since."""
     back = "UPDATE sequences SET value = ? WHERE scope = ? AND value = ?"
