@@ -77,13 +77,18 @@ def load_answers(path: Path | str, brand: Brand) -> AnswerBook:
 
     `version` is a hash of what the bot would say, so a comment or the other form of address changes nothing.
     """
+    return parse_answers(read_text(path), brand, str(path))
+
+
+def parse_answers(text: str, brand: Brand, where: str) -> AnswerBook:
+    """The same from a text; `where` is what errors call it. Raises `BadData`."""
     try:
-        read = strict.convert(_read(Path(path)), BookFile)
+        read = strict.convert(_read(text, where), BookFile)
         reader = _Reader(brand)
         answers = {intent: reader.answer(intent, raw) for intent, raw in read.intents.items()}
         sentences = reader.sentences(read.sentences)
     except BadShape as exc:
-        raise BadData(f"{path}: {exc}") from exc
+        raise BadData(f"{where}: {exc}") from exc
     languages = (brand.language, *(other for other in brand.languages if other != brand.language))
     book = AnswerBook(answers=answers, sentences=sentences, languages=languages)
     content = msgspec.json.encode(book, order="deterministic")
@@ -135,21 +140,27 @@ def _untranslated(book: AnswerBook) -> list[str]:
     ]
 
 
-def _read(path: Path) -> Any:
+def read_text(path: Path | str) -> str:
+    """Raises `BadData`."""
     try:
-        return YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+        return Path(path).read_text(encoding="utf-8")
     except OSError as exc:
         raise BadData(f"{path} cannot be read ({exc.strerror}); check nlu.answers in config.yml.") from exc
     except UnicodeDecodeError as exc:
         raise BadData(f"{path} is not UTF-8 text (byte {exc.start}); save it as UTF-8.") from exc
+
+
+def _read(text: str, where: str) -> Any:
+    try:
+        return YAML(typ="safe", pure=True).load(text)
     except MarkedYAMLError as exc:
         line = f" line {exc.problem_mark.line + 1}" if exc.problem_mark else ""
         problem = str(exc.problem).partition("\n")[0]
-        raise BadData(f"{path}{line}: not valid YAML ({problem}); check indentation and quotes.") from exc
+        raise BadData(f"{where}{line}: not valid YAML ({problem}); check indentation and quotes.") from exc
     except YAMLError as exc:
-        raise BadData(f"{path}: not valid YAML; it may hold a control character.") from exc
+        raise BadData(f"{where}: not valid YAML; it may hold a control character.") from exc
     except RecursionError as exc:
-        raise BadData(f"{path}: nested too deeply to be read; check its brackets.") from exc
+        raise BadData(f"{where}: nested too deeply to be read; check its brackets.") from exc
 
 
 class _Reader:

@@ -82,6 +82,7 @@ class Live:
 
     def __init__(self, content: Content) -> None:
         self._content = content
+        self._pushed: AnswerBook | None = None
         self._promised: Promised = _nothing_promised
 
     def policy(self) -> Policy:
@@ -105,4 +106,10 @@ class Live:
         return {intent: answer.label for intent, answer in self.book().answers.items()}
 
     def replace(self, content: Content) -> None:
-        self._content = content
+        """Answers that were pushed go on counting, whatever the file says by now."""
+        book = self._pushed or content.book
+        self._content = replace(content, book=book, policy=replace(content.policy, book=book))
+
+    def use(self, pushed: AnswerBook) -> None:
+        self._pushed = pushed
+        self.replace(self._content)

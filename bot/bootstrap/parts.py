@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 
 import aiohttp
 from msgspec import Struct
 from msgspec.structs import replace
 
+from bot.bootstrap.answers import following
 from bot.bootstrap.content import Current, Live, read_content
 from bot.bootstrap.desks import Around, desks
 from bot.bootstrap.engines import Engines, now, opened
@@ -71,6 +72,7 @@ class Parts(Struct, frozen=True, kw_only=True):
     takeover: Takeover
     reporting: Reporting
     worker: Worker
+    follow_answers: Callable[[], Awaitable[None]]
     secret: bytes
 
 
@@ -84,7 +86,9 @@ async def assembled(settings: Settings) -> AsyncIterator[Parts]:
         async with aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0), cookie_jar=aiohttp.DummyCookieJar()
         ) as session:
-            yield _parts(settings, live, secret, engines, session)
+            parts = _parts(settings, live, secret, engines, session)
+            await parts.follow_answers()
+            yield parts
 
 
 def _parts(
@@ -179,6 +183,7 @@ def _parts(
         takeover=takeover,
         reporting=reporting,
         worker=worker,
+        follow_answers=following(settings, store, live),
         secret=secret,
     )
 

@@ -25,7 +25,7 @@ from bot.bootstrap.content import Content, read_content
 from bot.bootstrap.engines import now, store_path
 from bot.bootstrap.parts import Parts, assembled, web_context
 from bot.config import ConfigError, Settings
-from bot.domain.errors import EngineUnavailable, SwitchboardError, TooLate
+from bot.domain.errors import EngineUnavailable, StoreUnavailable, SwitchboardError, TooLate
 from bot.domain.ports import Add, Applied, Changes, Checks, Delete, Insert, Query, Runs, Setting, Update, User
 from bot.web import app as application
 from bot.web.console.passwords import hash_password
@@ -288,13 +288,16 @@ def probes(parts: Parts) -> Mapping[str, Probe]:
 
 
 async def _follow(parts: Parts) -> None:
-    """Notice a model that was promoted elsewhere."""
+    """Notice a model that was promoted elsewhere, and answers that were pushed."""
     while True:
         await asyncio.sleep(FOLLOW_EVERY)
         try:
             await parts.tuning.follow()
+            await parts.follow_answers()
+        except StoreUnavailable:
+            log.warning("store.unavailable", work="follow")
         except Exception:
-            log.exception("model.follow")
+            log.exception("follow.broke")
 
 
 def _greet(settings: Settings, role: str, password: str) -> None:

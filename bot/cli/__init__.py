@@ -3,7 +3,7 @@
 Whatever is slow to import is imported by the command that needs it, so that `--help` is there at once.
 """
 
-from bot.cli import models, planned, running, trying, users
+from bot.cli import content, models, moving, planned, running, trying, users
 from bot.cli.frame import cli, main
 
 __all__ = ["cli", "main"]
@@ -19,10 +19,10 @@ for known in (
     trying.chat,
     trying.replay,
     users.user,
+    moving.backup,
+    moving.migrate,
     planned.export,
     planned.erase,
-    planned.content,
-    planned.backup,
-    planned.migrate,
+    content.content,
 ):
     cli.add_command(known)

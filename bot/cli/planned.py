@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 
 import click
 
-from bot.cli.frame import MISUSED, Commands, Exemplified, Problem
+from bot.cli.frame import MISUSED, Exemplified, Problem
 
 
 def _promised(name: str, typed: str, what: str, instead: str, *params: click.Parameter) -> Exemplified:
@@ -42,45 +42,4 @@ erase = _promised(
     "Erase a customer everywhere, with a proof.",
     "nothing was erased.",
     _customer(),
-)
-backup = _promised(
-    "backup",
-    "copy.db",
-    "Copy the store while the server runs.",
-    "stop the server and copy its folder var.",
-    click.Argument(["file"]),
-)
-migrate = _promised(
-    "migrate",
-    "--to mongodb://127.0.0.1/switchboard?replicaSet=rs0",
-    "Copy the store to another database.",
-    "SQLite is the only store so far.",
-    click.Option(["--to"], metavar="URL", required=True, help="Where to."),
-)
-
-
-@click.group(
-    cls=Commands,
-    example="switchboard content pull",
-    short_help="Not yet: keep edits made in the console and the YAML files the same.",
-)
-def content() -> None:
-    """Keep edits made in the console and the YAML files the same. Not available yet."""
-
-
-content.add_command(
-    _promised(
-        "content pull",
-        "",
-        "Write the console's edits into the files.",
-        "the files are the only place that has content.",
-    )
-)
-content.add_command(
-    _promised(
-        "content push",
-        "",
-        "Put the files' content in place of the console's edits.",
-        "the files are what counts, and SIGHUP makes a running server read them again.",
-    )
 )

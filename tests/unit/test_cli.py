@@ -323,8 +323,6 @@ def test_an_error_is_one_sentence_and_no_traceback(root: Bootstrap, error: Excep
     [
         "export --customer c1",
         "erase --customer c1",
-        "content pull",
-        "content push",
     ],
 )
 def test_what_is_not_built_yet_says_so(typed: str) -> None:
