@@ -51,6 +51,8 @@ class People(Telling):
             subtype="thread_broadcast" if broadcast else "file_share" if files else "",
             client_msg_id=self.workspace.new_id("m"),
         )
+        if self.workspace.people[user].is_bot:  # also workflows speak as bots
+            post.bot_id, post.client_msg_id = f"B{user[1:]}", ""
         for name, value in changes.items():
             setattr(post, name, value)
         for file in post.files:

@@ -21,7 +21,7 @@ from handoff.desks.slack.verify import Verifier
 from tests.fakes.slack_api import TOKEN
 from tests.fakes.slack_api import SlackApi as Fake
 from tests.fakes.slack_people import SIGNING_SECRET
-from tests.fakes.slack_workspace import BOT_USER, File, Post
+from tests.fakes.slack_workspace import BOT_ID, BOT_USER, File, Post
 
 RECORDED = Path(__file__).parents[1] / "payloads" / "slack"
 HERE = "C0DEFAULT"
@@ -143,6 +143,13 @@ async def test_a_card_that_is_deleted_under_its_replies_becomes_a_tombstone(
     await slack.says("U0ADA", "Hello", thread=root)
     await slack.deletes(root)
     like(told(slack), "event-message-changed-tombstone", "user_id")
+
+
+@pytest.mark.parametrize(("who", "name"), [("U0OTHERBOT", "bot-other"), ("U0WORKFLOW", "workflow")])
+async def test_machines_are_told_as_what_they_are(slack: Fake, api: SlackApi, who: str, name: str) -> None:
+    await slack.says(who, "Hello", thread=await card(api, slack))
+    like(told(slack), f"event-message-{name}", "user_id", "is_workflow_bot", "block_id")
+    assert told(slack)["event"]["bot_id"] not in {"", BOT_ID}
 
 
 async def test_files_are_told_with_where_they_are(slack: Fake, api: SlackApi) -> None:
