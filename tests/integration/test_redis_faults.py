@@ -290,6 +290,23 @@ async def test_a_lease_survives_a_hanging_redis(redis_server: RedisServer) -> No
         assert await holder.extend(held) is True
 
 
+async def test_a_lease_survives_a_redis_that_hung_for_longer(redis_server: RedisServer) -> None:
+    async with processes(redis_server.url, SHORT) as (holder, other):
+        for shelf in (*holder._shelves.values(), *other._shelves.values()):
+            shelf._settle = (
+                2.0  # usually three seconds; here a tenth of one, and too little to be found again
+            )
+        await holder.wake(Work.LANE, "k1")
+        held = await take(holder)
+        with redis_server.frozen():
+            await asyncio.sleep(2.5)
+        await works_again(holder)
+        await works_again(other)
+        for _ in range(20):
+            assert await holder.extend(held) is True
+            await assert_nothing(other)
+
+
 async def test_what_was_done_while_redis_hung_is_free_long_before_its_lease_ends(
     redis_server: RedisServer,
 ) -> None:

@@ -11,8 +11,10 @@ one hash tag, so that they live on one node of a cluster. `{switchboard:lane}:` 
   of its entry's token; a key that was kept over a loss of memory has its old token behind a colon.
 - `again`: keys that were woken while held (1: urgently).
 - `later`: keys with a delayed wake, by the millisecond they are due; `hurry`: those of them that are urgent.
-- `clock`: `fence`, the last number that was given (they only grow, by Redis' clock even over a FLUSHALL), and `since`,
-  when this Redis first heard of us. Soon after that it hands out nothing, so that whoever holds a key can say so.
+- `clock`: `fence`, the last number that was given (they only grow, by Redis' clock even over a FLUSHALL); `since`,
+  when this Redis first heard of us: soon after that it hands out nothing, so that whoever holds a key can say so;
+  `looked`, when somebody last looked for leases that ran out, and `resumed`, when after a pause: soon after that none
+  has, since whoever holds a key had no chance to extend it.
 
 `{switchboard:pace}:KEY` is the time from which a rate is free again; `switchboard:topic:TOPIC` a pub/sub channel.
 """

@@ -83,7 +83,7 @@ class _Shelf:
         self._takers: deque[asyncio.Future[Held]] = deque()
         self._asked = asyncio.Event()
         self._unsure = True  # something delivered to us may have got lost on the way
-        self._since = b""
+        self._confirmed = b""
         self._tick_at = 0.0
         self._sooner = asyncio.Event()
         self._loops: dict[str, asyncio.Task[None]] = {}
@@ -192,13 +192,13 @@ class _Shelf:
     # ── Time ────────────────────────────────────────────────────────────────────────────────────
 
     async def _watch(self) -> None:
-        """Delayed wakes that are due, leases that ran out, and a Redis that has forgotten what we hold."""
+        """Delayed wakes that are due, leases that ran out, and whether Redis has to hear again what we hold."""
         clock = asyncio.get_running_loop().time
         while True:
             try:
-                since, upcoming = await self._call(TICK, round(self._ttl * 1000))
-                if since != self._since:
-                    self._since = since
+                confirm, upcoming = await self._call(TICK, round(self._ttl * 1000))
+                if confirm != self._confirmed:
+                    self._confirmed = confirm
                     await self._call(
                         KEEP, *(part for token, key in self._held.items() for part in (key, token))
                     )

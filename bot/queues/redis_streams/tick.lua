@@ -1,4 +1,4 @@
--- lease in milliseconds → {since when this Redis knows us, milliseconds until the next delayed wake (or -1)}
+-- lease in milliseconds → {what changes when leases have to be confirmed, milliseconds until the next delayed wake or -1}
 local ttl = ARGV[3]
 local due, others = redis.call('ZRANGEBYSCORE', LATER, '-inf', now, 'LIMIT', 0, 1000), {}
 for _, key in ipairs(due) do
@@ -10,7 +10,17 @@ for _, key in ipairs(due) do
   end
 end
 for _, key in ipairs(others) do wake(key, false) end
-for _, stream in ipairs({URGENT, NORMAL}) do
+
+-- When nobody has looked for a while, Redis hung or its clock was set: that leases look old says nothing then.
+local looked = tonumber(redis.call('HGET', CLOCK, 'looked') or 0)
+local resumed = tonumber(redis.call('HGET', CLOCK, 'resumed') or 0)
+if math.abs(now - looked) > settle then
+  resumed = now
+  redis.call('HSET', CLOCK, 'resumed', string.format('%.3f', now))
+end
+redis.call('HSET', CLOCK, 'looked', string.format('%.3f', now))
+
+for _, stream in ipairs(now < resumed + settle and {} or {URGENT, NORMAL}) do
   local cursor = '0-0'
   repeat
     local claimed = redis.call('XAUTOCLAIM', stream, GROUP, me, ttl, cursor, 'COUNT', 100)
@@ -27,4 +37,4 @@ for _, stream in ipairs({URGENT, NORMAL}) do
   until cursor == '0-0'
 end
 local upcoming = redis.call('ZRANGE', LATER, 0, 0, 'WITHSCORES')
-return {tostring(since), upcoming[2] and math.ceil(math.max(tonumber(upcoming[2]) - now, 0)) or -1}
+return {string.format('%.3f %.3f', since, resumed), upcoming[2] and math.ceil(math.max(tonumber(upcoming[2]) - now, 0)) or -1}
