@@ -3,7 +3,7 @@
 Whatever is slow to import is imported by the command that needs it, so that `--help` is there at once.
 """
 
-from bot.cli import content, models, moving, planned, running, trying, users
+from bot.cli import content, desks, models, moving, planned, running, trying, users
 from bot.cli.frame import cli, main
 
 __all__ = ["cli", "main"]
@@ -24,5 +24,6 @@ for known in (
     planned.export,
     planned.erase,
     content.content,
+    desks.slack_manifest,
 ):
     cli.add_command(known)

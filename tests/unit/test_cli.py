@@ -386,7 +386,7 @@ def test_every_help_shows_an_example_of_that_command(name: str) -> None:
 def described() -> dict[str, str]:
     """Command → what docs/cli.md says about it: a section of its own, or a row."""
     text = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
-    sections = re.findall(r"^### `([a-z ]+[a-z])[^`]*`\n(.*?)(?=^##|\Z)", text, re.MULTILINE | re.DOTALL)
+    sections = re.findall(r"^### `([a-z -]*[a-z])[^`]*`\n(.*?)(?=^##|\Z)", text, re.MULTILINE | re.DOTALL)
     rows = re.findall(r"^\| `([a-z][a-z ]*[a-z])([^`]*)` \|", text, re.MULTILINE)
     return dict([*sections, *rows])
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from bot.cli import cli
 from handoff.desks.slack.manifest import SHORTCUT, SHORTCUTS, as_json, manifest
 from tests.fakes.slack_api import METHODS
 
@@ -70,3 +73,23 @@ def test_what_the_desk_calls_and_hears_is_asked_for() -> None:
 def test_it_is_printed_as_json() -> None:
     assert json.loads(as_json(made())) == made()
     assert "ü" in as_json(made())
+
+
+@pytest.mark.parametrize(
+    ("server", "options", "by_socket"),
+    [
+        ("{public_url: https://chat.nordwind.example}", (), False),
+        ("{public_url: https://chat.nordwind.example}", ("--sockets",), True),
+        ("{public_url: http://127.0.0.1:8080}", (), True),
+        ("{}", (), True),
+    ],
+)
+def test_the_command_prints_it_for_this_configuration(
+    tmp_path: Path, server: str, options: tuple[str, ...], *, by_socket: bool
+) -> None:
+    config = tmp_path / "config.yml"
+    config.write_text(f"brand: {{name: Polarlicht, language: en}}\nserver: {server}\n", encoding="utf-8")
+    result = CliRunner().invoke(cli, ["--config", str(config), "slack-manifest", *options])
+    found = json.loads(result.stdout)
+    assert (result.exit_code, found["settings"]["socket_mode_enabled"]) == (0, by_socket)
+    assert (found["display_information"]["name"], bool(urls(found))) == ("Polarlicht", not by_socket)
