@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
+from random import Random
 from typing import Any
 
 import pytest
@@ -14,6 +16,7 @@ import structlog
 from bot.domain.ports import Held, Rate, Work
 from bot.queues.memory import MemoryBroadcast, MemoryPace
 from bot.queues.redis_streams import Link, RedisBroadcast, RedisPace, RedisQueue
+from bot.queues.redis_streams.link import ended
 from tests.contracts.broadcast_contract import assert_silence, hint
 from tests.contracts.queue_contract import assert_nothing, take
 from tests.redis_server import RedisServer
@@ -89,6 +92,50 @@ async def test_every_key_goes_to_one_process(redis_url: str) -> None:
         assert sorted(held.key for held in await asyncio.gather(*takers)) == sorted(
             f"k{n}" for n in range(200)
         )
+
+
+class Load:
+    """Keys whose work grows by one before each wake; whoever takes a key does all of it, alone."""
+
+    def __init__(self, chance: Random) -> None:
+        self.chance = chance
+        self.asked: Counter[str] = Counter()
+        self.done: dict[str, int] = {}
+        self.held: set[str] = set()
+        self.shared: list[str] = []
+
+    async def wake(self, queue: RedisQueue, wakes: int) -> None:
+        for _ in range(wakes):
+            key = f"k{self.chance.randrange(30)}"
+            self.asked[key] += 1
+            delay = timedelta(milliseconds=self.chance.choice([0, 0, 0, 15]))
+            await queue.wake(Work.LANE, key, urgent=self.chance.random() < 0.2, delay=delay)
+
+    async def work(self, queue: RedisQueue) -> None:
+        while True:
+            held = await queue.take(Work.LANE)
+            self.shared += [held.key] if held.key in self.held else []
+            self.held.add(held.key)
+            seen = self.asked[held.key]
+            await asyncio.sleep(self.chance.choice([0, 0, 0.005]))
+            self.done[held.key] = seen
+            self.held.discard(held.key)
+            await queue.done(held)
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_under_load_no_wake_is_lost_and_no_key_is_in_two_hands(redis_url: str, seed: int) -> None:
+    load = Load(Random(seed))
+    async with processes(redis_url) as queues, process(redis_url) as third:
+        workers = [asyncio.create_task(load.work(queue)) for queue in (*queues, third) for _ in range(5)]
+        await asyncio.gather(*(load.wake(queue, 300) for queue in queues))
+
+        async def all_done() -> bool:
+            return load.done == dict(load.asked)
+
+        await until(all_done)
+        await ended(workers)
+    assert load.shared == []
 
 
 async def test_a_held_key_is_no_other_process(redis_url: str) -> None:
