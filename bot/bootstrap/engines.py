@@ -15,6 +15,7 @@ from msgspec import Struct
 from bot.config import Settings
 from bot.domain.ports import Broadcast, Files, Pace, Queue, Store
 from bot.queues.memory import MemoryBroadcast, MemoryPace, MemoryQueue
+from bot.services.copying import refuse_half
 from bot.stores.files import LocalFiles
 from bot.stores.sqlite import SqliteStore
 
@@ -43,6 +44,7 @@ async def opened(settings: Settings) -> AsyncIterator[Engines]:
     """Raises `BadData`, `StoreUnavailable`. A queue that is away is no reason not to start."""
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(opened_store(settings))
+        await refuse_half(store)
         files = await stack.enter_async_context(opened_files(settings))
         queue, broadcast, pace = await stack.enter_async_context(_opened_queue(settings))
         yield Engines(store=store, files=files, queue=queue, broadcast=broadcast, pace=pace)

@@ -20,6 +20,7 @@ from bot.domain.ports import (
     Movable,
     Query,
     Setting,
+    Store,
     Write,
 )
 from bot.domain.schema import COLLECTIONS
@@ -60,6 +61,15 @@ async def copy_store(source: Movable, target: Movable, clock: Clock, told: Told)
     return Moved(records=counted, sequences=len(sequences))
 
 
+async def refuse_half(store: Store) -> None:
+    """Nobody may work with what is not complete. Raises `BadData`."""
+    if await store.get(Setting, MARK):
+        raise BadData(
+            "The store is half a copy, since `switchboard migrate` broke off: run that again, with the configuration "
+            "of the store it was copied from."
+        )
+
+
 async def copy_files(source: Files, target: Files, told: Told) -> int:
     """A file's key is the hash of its content, so what comes back under it is what was put. Raises `BadData`."""
     keys, there = await source.keys(), set(await target.keys())
@@ -76,8 +86,7 @@ async def copy_files(source: Files, target: Files, told: Told) -> int:
 
 
 async def _begin(source: Movable, target: Movable, clock: Clock) -> None:
-    if await source.get(Setting, MARK):
-        raise BadData("The source is itself a copy that broke off; finish that one first.")
+    await refuse_half(source)
     if await target.get(Setting, MARK):
         return
     for kind, collection in COLLECTIONS.items():

@@ -6,8 +6,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from bot.domain.ports import Applied
 from bot.stores.mongo import MongoStore
-from tests.contracts.store_contract import StoreContract
+from tests.contracts.records import entry, event
+from tests.contracts.store_contract import StoreContract, inserts
 
 
 @pytest.fixture
@@ -25,3 +27,10 @@ class TestMongoStore(StoreContract):
         await opened.open()
         yield opened
         await opened.close()
+
+
+async def test_a_record_that_no_document_holds_fails_alone_and_aloud(store: MongoStore) -> None:
+    huge = inserts(entry("j1"), event("e1", text="x" * 16 * 2**20))
+    with pytest.raises(ValueError, match=r"A Event of 167.* bytes is more than MongoDB keeps"):
+        await store.apply(huge)
+    assert await store.apply(inserts(entry("j1"))) == Applied()

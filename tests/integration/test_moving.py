@@ -14,15 +14,16 @@ from msgspec.structs import replace
 
 from bot import config
 from bot.bootstrap import backup, migrate
-from bot.bootstrap.engines import opened_files, opened_store
+from bot.bootstrap.engines import opened, opened_files, opened_store
 from bot.bootstrap.serving import alone
 from bot.config import ConfigError, Settings
 from bot.domain.errors import BadData, StoreUnavailable, Unknown
 from bot.domain.journal import Entry
 from bot.domain.ports import Applied, Insert, Query
+from bot.services.copying import MARK
 from bot.stores.files import LocalFiles
 from bot.stores.sqlite import SqliteStore
-from tests.contracts.records import EXAMPLES, entry
+from tests.contracts.records import EXAMPLES, entry, setting
 from tests.contracts.store_contract import insert, inserts, unit
 
 ROOT = Path(__file__).parents[2]
@@ -149,6 +150,13 @@ async def test_a_running_server_is_not_moved_away_from(
 ) -> None:
     with alone(tmp_path / "s.db"), pytest.raises(ConfigError, match="stop it first"):
         await migrate(settings, mongo_url, None, nothing)
+
+
+async def test_nobody_works_with_half_a_copy(settings: Settings, store: SqliteStore) -> None:
+    await insert(store, setting(MARK))
+    with pytest.raises(BadData, match="is half a copy"):
+        async with opened(settings):
+            pass
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from bot.stores.records import column, encode, kept, uniques, unknown_field
 Sort = list[tuple[str, int]]
 Operation = InsertOne[Document] | UpdateOne | DeleteOne
 
+MOST_BYTES = 15 * 2**20  # of a body: MongoDB's 16 MiB less what stands beside it
 GONE = "gone_at"  # when MongoDB may delete a document by itself
 CAME = "came"  # when a document was inserted: ties stay in this order
 _came = count(time.time_ns())
@@ -76,7 +77,12 @@ class Documents:
         return [(field, direction), *([] if field in self._alone else [(CAME, direction)])]
 
     def _contents(self, record: Any) -> Document:
-        return {"body": encode(record)} | {field: column(getattr(record, field)) for field in self._fields}
+        body = encode(record)
+        if len(body) > MOST_BYTES:
+            raise ValueError(
+                f"A {self.kind.__name__} of {len(body)} bytes is more than MongoDB keeps in a document."
+            )
+        return {"body": body} | {field: column(getattr(record, field)) for field in self._fields}
 
     def _field(self, name: str) -> str:
         if name not in self._known:
