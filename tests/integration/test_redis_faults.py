@@ -110,6 +110,7 @@ class Load:
             self.asked[key] += 1
             delay = timedelta(milliseconds=self.chance.choice([0, 0, 0, 15]))
             await queue.wake(Work.LANE, key, urgent=self.chance.random() < 0.2, delay=delay)
+            await asyncio.sleep(self.chance.choice([0, 0.003]))
 
     async def work(self, queue: RedisQueue) -> None:
         while True:
@@ -127,6 +128,8 @@ class Load:
 async def test_under_load_no_wake_is_lost_and_no_key_is_in_two_hands(redis_url: str, seed: int) -> None:
     load = Load(Random(seed))
     async with processes(redis_url) as queues, process(redis_url) as third:
+        await third.wake(Work.LANE, "first")
+        await third.done(await take(third))  # it hands out by now
         workers = [asyncio.create_task(load.work(queue)) for queue in (*queues, third) for _ in range(5)]
         await asyncio.gather(*(load.wake(queue, 300) for queue in queues))
 
