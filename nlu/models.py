@@ -55,6 +55,7 @@ class Facts(Struct, frozen=True, kw_only=True):
     correct: Logistic  # is the best intent right?
     strange: Logistic  # is it about something we know nothing of?
     urgent: tuple[Step, ...] = ()  # empty without enough labels
+    boost: str = ""  # the sentence embeddings it was trained with
     knowledge: Knowledge = Knowledge()
     scores: dict[str, float] = {}  # of the out-of-fold predictions
     warnings: tuple[str, ...] = ()
@@ -64,7 +65,8 @@ class Model(Struct, frozen=True, kw_only=True):
     """Arrays: `words` and `characters` (n-grams, in the order of the rows), `idf`, `weights` (float16,
     [n-grams, intents]), `bias`; `near_…`: the weightiest n-grams of each training example, by intent;
     `oof_…`: what each example got from a model that had not seen it; `urgent` (float16, [n-grams, steps]):
-    the lines of the urgency levels, where there are labels.
+    the lines of the urgency levels, where there are labels; `boost` (float16, [numbers, intents]): weights of the
+    sentence embedding, of a model that was trained with one.
     """
 
     id: str

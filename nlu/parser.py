@@ -59,16 +59,20 @@ class Parser:
         self._known_inside = known_inside
         self._idf = arrays["idf"]
         self._weights = arrays["weights"].astype(np.float32)
+        self._boost = arrays["boost"].astype(np.float32) if "boost" in arrays else None
         self._bias = arrays["bias"]
         self._near = Nearest(arrays, len(self._idf))
         self._scope = scope(self._facts.intents, OUT_OF_SCOPE)
         self._inside: list[int] = self._scope.inside.tolist()
 
-    def parse(self, row: Row) -> Parsed | None:
-        """What a text means; None when not one n-gram of it is known."""
+    def parse(self, row: Row, meaning: Floats | None = None) -> Parsed | None:
+        """What a text means; None when not one n-gram of it is known. `meaning`: the sentence embedding, weighed."""
         if not len(row.columns):
             return None
-        scores: list[float] = (row.values @ self._weights[row.columns] + self._bias).tolist()
+        weighed = row.values @ self._weights[row.columns] + self._bias
+        if meaning is not None and self._boost is not None:
+            weighed += meaning @ self._boost
+        scores: list[float] = weighed.tolist()
         order = sorted(self._inside, key=scores.__getitem__, reverse=True)
         found = self._standing(scores, order)
         nearest = self._near.cosine(row, order[0])

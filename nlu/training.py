@@ -18,6 +18,7 @@ import msgspec
 from msgspec import Struct
 
 from bot.domain.errors import BadData, EngineUnavailable
+from nlu import boost as boosting
 from nlu.models import Models
 from nlu.reading import read_training
 
@@ -45,7 +46,12 @@ class TrainedModel(Struct, frozen=True, kw_only=True):
 
 
 async def train(
-    paths: Sequence[Path], models: Path, *, keep: int = KEEP, protect: Collection[str] = ()
+    paths: Sequence[Path],
+    models: Path,
+    *,
+    keep: int = KEEP,
+    protect: Collection[str] = (),
+    boost: bool = False,
 ) -> TrainedModel:
     """Train on `paths`, save to `models`, keep the newest `keep` there and those in `protect` (the live one).
 
@@ -54,6 +60,7 @@ async def train(
     """
     arguments = ["--models", str(models), "--keep", str(keep)]
     arguments += [word for id in protect for word in ("--protect", id)]
+    arguments += ["--boost"] * boost
     child = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -102,10 +109,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--models", type=Path, required=True)
     parser.add_argument("--keep", type=int, default=KEEP)
     parser.add_argument("--protect", action="append", default=[])
+    parser.add_argument("--boost", action="store_true")
     parser.add_argument("paths", nargs="+", type=Path)
     options = parser.parse_args(arguments)
     try:
-        trained = run(options.paths, options.models, keep=options.keep, protect=options.protect)
+        trained = run(
+            options.paths, options.models, keep=options.keep, protect=options.protect, boost=options.boost
+        )
     except BadData as exc:
         sys.stderr.write(f"{exc}\n")
         return BAD_DATA
@@ -114,14 +124,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def run(
-    paths: Sequence[Path], folder: Path, *, keep: int = KEEP, protect: Collection[str] = ()
+    paths: Sequence[Path],
+    folder: Path,
+    *,
+    keep: int = KEEP,
+    protect: Collection[str] = (),
+    boost: bool = False,
 ) -> TrainedModel:
     """Train here and now, blocking; raises `BadData`."""
     started = datetime.now(UTC)
     data = read_training(paths)
-    from nlu.learning import learn
+    from nlu.learning import Boost, learn
 
-    model, models = learn(data, started), Models(folder)
+    def booster() -> Boost:
+        return Boost(boosting.NAME, boosting.encoder().vectors, boosting.WEIGHT)
+
+    model, models = learn(data, started, booster() if boost else None), Models(folder)
     try:
         models.save(model)
     except OSError as exc:

@@ -40,6 +40,7 @@ from bot.domain.ports import (
     User,
 )
 from bot.web.console.passwords import hash_password
+from nlu import boost
 from nlu.answers import check as check_answers
 from nlu.comparison import Comparison, compare
 from nlu.evaluation import Pairs, Report, ask, cross_validation, report
@@ -303,6 +304,7 @@ async def check(settings: Settings, *, offline: bool) -> list[Finding]:
         Finding(name="config", status="ok", detail=settings.file),
         *_disk(settings),
         *_files(settings),
+        *_booster(settings),
     ]
     try:
         async with assembled(settings) as parts:
@@ -375,6 +377,21 @@ async def _model(parts: Parts) -> list[Finding]:
     ]
     found += await _promise(parts, chosen)
     return [Finding(name="model", status="ok", detail=f"{chosen}, {len(engine.intents)} intents"), *found]
+
+
+def _booster(settings: Settings) -> list[Finding]:
+    if not settings.nlu.boost:
+        return []
+    if boost.is_installed():
+        return [
+            Finding(
+                name="booster", status="ok", detail=f"{boost.NAME} is installed; the next training uses it"
+            )
+        ]
+    fix = "make boost (90 MB), or leave out nlu.boost."
+    return [
+        Finding(name="booster", status="fail", detail="nlu.boost is set, and it is not installed", fix=fix)
+    ]
 
 
 async def _promise(parts: Parts, model: str) -> list[Finding]:

@@ -53,7 +53,7 @@ async def train(
     """Raises `BadData`, `EngineUnavailable`."""
     paths, models = [Path(path) for path in data], Path(settings.nlu.models)
     if engine == EMBEDDED:
-        return await train_embedded(paths, models, protect=protect)
+        return await train_embedded(paths, models, protect=protect, boost=settings.nlu.boost)
     return await rasa.train(
         paths,
         models,

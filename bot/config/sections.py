@@ -54,6 +54,7 @@ class Nlu(Struct, frozen=True, kw_only=True):
     rasa_config: NonEmpty = "nlu/rasa_project/config.yml"
     data: tuple[NonEmpty, ...] = ("nlu/data",)
     models: NonEmpty = "var/models"
+    boost: bool = False
     answers: NonEmpty = "nlu/data/answers.yml"
     thresholds: Thresholds = Thresholds()
 
