@@ -153,6 +153,9 @@ ASKED: Mapping[str, Asked] = {
     "cases of a state and department": Asked(
         case_("-updated_at", state=CaseState.RESOLVED, department="d"), sorts="stops at its limit"
     ),
+    "the cases that people have, the latest first": Asked(
+        case_("-updated_at", state=(CaseState.WAITING, CaseState.CLAIMED, CaseState.SNOOZED)), sorts=WAIT
+    ),
     "snoozed cases": Asked(case_("due_at", state=CaseState.SNOOZED), sorts=WAIT),
     "snoozed cases, the next page": Asked(
         Query(kind=Case, equals={"state": CaseState.SNOOZED}, after={"due_at": NOW}, order="due_at"),

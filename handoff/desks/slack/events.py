@@ -6,6 +6,7 @@ it means is worked out afterwards, when people and files can be asked for.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -14,7 +15,7 @@ import msgspec
 from msgspec import Raw
 
 from bot.domain.desks import DeskEvent, Gone
-from bot.domain.errors import MalformedPayload, NotAllowed, SendDeferred
+from bot.domain.errors import MalformedPayload, Misconfigured, NotAllowed, SendDeferred, SendRejected
 from bot.domain.messages import Attachment
 from bot.domain.ports import Act, Add, AgentAction, Changes, Insert
 from handoff.desks.base import DeskDeps
@@ -28,6 +29,7 @@ from handoff.desks.slack.reading import Reading
 from handoff.desks.slack.settings import SlackSettings
 
 Event = Mapping[str, Any]
+Sleep = Callable[[float], Awaitable[None]]
 TALK = {"", "file_share", "thread_broadcast", "me_message"}  # subtypes in which an agent speaks
 UNKNOWN_TRIES = 4  # until a thread that is nobody's card is let go
 FILES = 10
@@ -242,7 +244,7 @@ class Events:
 
     # ── Gaps ────────────────────────────────────────────────────────────────────────────────────
 
-    async def fill_gaps(self, threads: int, since: datetime) -> int:
+    async def fill_gaps(self, threads: int, since: datetime, sleep: Sleep = asyncio.sleep) -> int:
         """What was said under open cards while nobody listened, taken in now; how many messages were looked at.
 
         Raises a `SendError`, `StoreUnavailable`.
@@ -250,13 +252,31 @@ class Events:
         us, seen = await self._api.me(), 0
         for _, receipt in await self._reading.open_threads(threads):
             channel, _, root = receipt.rpartition(":")
-            for message in await self._api.replies(channel, root, oldest=f"{since.timestamp():.6f}"):
+            for message in await self._said_since(channel, root, since, sleep):
                 payload = {"authorizations": [{"user_id": us.user}], "api_app_id": us.app}
                 await self._message(
                     {"thread_ts": root, **message, "channel": channel, "type": "message"}, payload
                 )
                 seen += 1
         return seen
+
+    async def _said_since(
+        self, channel: str, root: str, since: datetime, sleep: Sleep
+    ) -> list[dict[str, Any]]:
+        """A thread or channel that is gone keeps the others waiting for nothing. Slack allows about fifty looks a
+        minute: a busy desk has more threads than that.
+        """
+        while True:
+            try:
+                return await self._api.replies(channel, root, oldest=f"{since.timestamp():.6f}")
+            except SendDeferred as error:
+                if error.retry_after is None:
+                    raise
+                await sleep(error.retry_after.total_seconds())
+            except Misconfigured:
+                raise
+            except SendRejected:
+                return []
 
 
 # ── Reading an event: pure ──────────────────────────────────────────────────────────────────────
