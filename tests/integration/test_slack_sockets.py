@@ -119,6 +119,14 @@ async def test_being_told_to_reconnect_loses_nothing(one: Bench) -> None:
     assert one.texts()[-1] == "after"
 
 
+@pytest.mark.parametrize("reason", ["too_many_websockets", "link_disabled"])
+async def test_a_connection_that_is_not_wanted_is_not_opened_at_once_again(one: Bench, reason: str) -> None:
+    old = one.slack.sockets[0]
+    await one.slack.disconnects(old, reason)
+    await until(lambda: bool(one.slack.sockets) and old not in one.slack.sockets)
+    assert one.pauses == [30.0]
+
+
 async def test_a_connection_that_just_ends_is_opened_again(one: Bench) -> None:
     old = one.slack.sockets[0]
     await one.slack.cuts(old)

@@ -30,6 +30,7 @@ CONNECTIONS = 2
 PING = 5.0  # seconds
 FIRST, LONGEST = 1.0, 120.0  # seconds between tries
 HOPELESS = 30.0  # a refused token: until somebody mends it
+REFUSED = {"too_many_websockets", "link_disabled"}  # the library would be back at once, and again
 GRACE = 3.0  # seconds for what is under way when we stop
 
 Take = Callable[[str, dict[str, Any]], Awaitable[dict[str, Any] | None]]
@@ -69,7 +70,6 @@ class Sockets:
             client = _Client(self._api, self._http, self._ping, self._sleep)
             await client.aiohttp_client_session.close()  # the library's own
             client.aiohttp_client_session = cast("aiohttp.ClientSession", _OneTry(client, self._http))
-            client.message_listeners.append(_noted)
             client.socket_mode_request_listeners.append(self._heard)
             self._clients.append(client)
             self._connecting.append(asyncio.create_task(client.connect(), name="slack socket"))
@@ -123,6 +123,16 @@ class _Client(SocketModeClient):
         self._opens = api
         self._sleep = sleep
 
+    async def run_message_listeners(self, message: dict[str, Any], raw_message: str) -> None:
+        kind, reason = message.get("type"), message.get("reason")
+        if kind == "hello":
+            log.info("slack.socket", state="open", connections=message.get("num_connections"))
+        elif kind == "disconnect":
+            log.info("slack.socket", state="told to reconnect", why=reason)
+            if reason in REFUSED:
+                await self._sleep(HOPELESS)
+        await super().run_message_listeners(message, raw_message)
+
     async def connect(self) -> None:
         await super().connect()  # type: ignore[no-untyped-call]
 
@@ -160,14 +170,6 @@ class _OneTry:
     async def ws_connect(self, url: str, **options: Any) -> Any:
         self._client.wss_uri = cast("str", None)
         return await self._http.ws_connect(url, **options)
-
-
-async def _noted(_: AsyncBaseSocketModeClient, message: dict[str, Any], __: str | None) -> None:
-    kind = message.get("type")
-    if kind == "hello":
-        log.info("slack.socket", state="open", connections=message.get("num_connections"))
-    elif kind == "disconnect":
-        log.info("slack.socket", state="told to reconnect", why=message.get("reason"))
 
 
 async def _closed(client: _Client) -> None:
