@@ -14,7 +14,9 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
+from redis.asyncio import RedisCluster, SSLConnection
 
+from bot.domain.errors import Misconfigured
 from bot.domain.ports import Finding, Work
 from bot.queues.memory import MemoryBroadcast, MemoryPace
 from bot.queues.redis_streams import Link, RedisBroadcast, RedisPace, RedisQueue
@@ -82,6 +84,25 @@ async def test_user_password_and_database_of_the_address_are_used(redis_server: 
     async with opened(f"redis://bot:p%40ss@127.0.0.1:{redis_server.port}/3") as queue:
         await queue.wake(Work.LANE, "k1", delay=timedelta(hours=1))
     assert b"db3" in redis_server.text("INFO", "keyspace").encode()
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["redis://h:p@ss:word", "redis://h/0?no_such=1", "redis://h/0?db=x", "redis+cluster://h:1/2", "http://h"],
+)
+def test_an_address_that_cannot_be_used_is_refused_without_quoting_it(address: str) -> None:
+    with pytest.raises(Misconfigured, match="check its port") as refused:
+        Link(address)
+    assert "p@ss" not in str(refused.value)
+
+
+def test_a_cluster_is_named_by_some_of_its_nodes() -> None:
+    client = Link("rediss+cluster://u:p%40@h1:7000,h2,[::1]:7001/0?prefix=x")._client
+    assert isinstance(client, RedisCluster)
+    nodes = client.nodes_manager.startup_nodes
+    assert set(nodes) == {"h1:7000", "h2:6379", "::1:7001"}
+    assert {node.connection_class for node in nodes.values()} == {SSLConnection}
+    assert client.connection_kwargs["password"] == "p@"
 
 
 @pytest.fixture

@@ -20,6 +20,8 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import NoScriptError, RedisClusterException, RedisError
 
+from bot.domain.errors import Misconfigured
+
 log = structlog.get_logger()
 
 Result = TypeVar("Result")
@@ -31,6 +33,7 @@ MOST = 256  # calls that travel together
 PAUSES = (0.1, 1.0)  # seconds between looks for a Redis that is away: at first, and after a while
 STEADY = 10.0  # seconds after which a Redis that is back counts as well
 INSIST = 0.05  # seconds
+UNUSABLE = "queue: this address of Redis cannot be used; check its port, its database number and the options behind `?`."
 TROUBLE = (RedisError, RedisClusterException, OSError, TimeoutError)
 
 
@@ -60,13 +63,16 @@ class Link:
 
     `url` is redis:// or rediss:// (TLS), with user, password and database number as usual and the options of
     https://redis.readthedocs.io (such as `ssl_ca_certs`); redis+cluster:// or rediss+cluster:// with some of its
-    nodes, comma-separated, for a Redis Cluster. One option is ours: `prefix`, of all keys.
+    nodes, comma-separated, for a Redis Cluster. One option is ours: `prefix`, of all keys. Raises `Misconfigured`.
     """
 
     def __init__(self, url: str, *, timeout: float = TIMEOUT) -> None:
-        address, self.prefix = _parsed(url)
-        self._client = _client(address, timeout)
-        self._patient = _client(address, BLOCK + timeout)
+        try:
+            address, self.prefix = _parsed(url)
+            self._client = _client(address, timeout)
+            self._patient = _client(address, BLOCK + timeout)
+        except (TypeError, ValueError, RedisClusterException) as exc:  # their texts may quote a password
+            raise Misconfigured(UNUSABLE) from exc
         self._waiting: list[_Call] = []
         self._sending: asyncio.Task[None] | None = None
         self._looking: asyncio.Task[None] | None = None
@@ -237,7 +243,9 @@ def _client(url: str, timeout: float) -> Redis | RedisCluster:
         "protocol": 2,
     }
     if not mark:
-        return Redis.from_url(url, **options)
+        client = Redis.from_url(url, **options)
+        client.connection_pool.make_connection()  # type: ignore[no-untyped-call]  # refuses unknown options
+        return client
     hosts = urlsplit(f"//{rest}").netloc.rpartition("@")[2]
     first, *others = hosts.split(",")
     nodes = [ClusterNode(*_address(node)) for node in others]
