@@ -12,6 +12,7 @@ from bot.domain.understanding import UNDERSTOOD_CHARACTERS, Context, Entity
 from nlu import order_numbers
 from nlu.models import Knowledge
 from nlu.order_numbers import ORDER_NUMBER
+from nlu.roles import Roles
 
 FEWEST_IN = {"iban": 8, "phone": 6}  # digits; without them there is no need to look
 MISTYPED = 0.5  # confidence in an IBAN whose checksum is wrong
@@ -100,6 +101,7 @@ class Entities:
             for value in values
             if value.strip()
         }
+        self._roles = Roles(knowledge.roles)
         self._longest = max((len(value.split()) for value in self._values), default=0)
 
     def find(self, text: str, context: Context) -> tuple[Entity, ...]:
@@ -113,7 +115,8 @@ class Entities:
                 if TAKEN not in left[entity.start : entity.end]:
                     found.append(entity)
                     left = left[: entity.start] + TAKEN * (entity.end - entity.start) + left[entity.end :]
-        return tuple(sorted(found, key=lambda entity: entity.start))
+        found.sort(key=_start)
+        return tuple(self._roles.play(text, entity) for entity in found)
 
     def _finders(self, text: str, context: Context) -> Iterator[Callable[[str], Iterable[Entity]]]:
         yield _addresses
@@ -157,6 +160,10 @@ class Entities:
     def _listed(self, name: str, value: str, span: tuple[int, int], extractor: str) -> Entity:
         shown = self._synonyms.get(value.lower(), value)
         return Entity(entity=name, value=shown, start=span[0], end=span[1], extractor=extractor)
+
+
+def _start(entity: Entity) -> int:
+    return entity.start
 
 
 def _found(name: str, value: str, span: tuple[int, int], confidence: float = 1.0) -> Entity:

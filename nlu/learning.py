@@ -22,7 +22,7 @@ from scipy import sparse
 from sklearn.svm import LinearSVC
 
 from bot.domain.understanding import Level
-from nlu import ordinal
+from nlu import ordinal, roles
 from nlu.calibration import (
     Floats,
     Logistic,
@@ -119,7 +119,11 @@ def learn(data: TrainingData, now: datetime, boost: Boost | None = None) -> Mode
         strange=strange,
         urgent=urgent,
         knowledge=Knowledge(
-            urgency=data.urgency, synonyms=data.synonyms, regexes=data.regexes, lookups=data.lookups
+            urgency=data.urgency,
+            synonyms=data.synonyms,
+            regexes=data.regexes,
+            lookups=data.known_values(),
+            roles=roles.learn((one.text, one.entities) for one in data.examples),
         ),
         scores=scores(corpus.truth, table, within),
         warnings=data.warnings,

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from bot.domain.errors import BadData, Unknown
 from nlu.calibration import Logistic
 from nlu.ordinal import Step
+from nlu.roles import Role
 
 EMBEDDED = "embedded"
 ID = re.compile(r"(?:[a-z]+:)?[A-Za-z0-9]+")  # an id of another engine's model starts with its name
@@ -41,6 +42,7 @@ class Knowledge(Struct, frozen=True, kw_only=True):
     synonyms: dict[str, str] = {}
     regexes: tuple[tuple[str, str], ...] = ()
     lookups: dict[str, tuple[str, ...]] = {}
+    roles: tuple[Role, ...] = ()
 
 
 class Facts(Struct, frozen=True, kw_only=True):

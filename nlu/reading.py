@@ -25,6 +25,9 @@ FEW_EXAMPLES = 5  # below this an intent cannot be cross-validated properly
 SUFFIXES = (".yml", ".yaml")
 SKIPPED_FOLDER = "tests"  # what is held out must not be learned
 
+# What `nlu.entities` finds by itself, by the look of it.
+FOUND_BY_RULE = frozenset("order_number email url iban date amount phone".split())
+
 # Files of a Rasa project, and ours, that may lie beside the training data.
 NEIGHBOURS = frozenset(
     (
@@ -53,6 +56,16 @@ class TrainingData(Struct, frozen=True, kw_only=True):
     lookups: dict[str, tuple[str, ...]] = {}  # entity → its known values
     files: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+
+    def known_values(self) -> dict[str, tuple[str, ...]]:
+        """Entity → values of the lookup tables and of the examples' marks; what rules find needs none."""
+        found = {name: dict.fromkeys(values) for name, values in self.lookups.items()}
+        for example in self.examples:
+            for one in example.entities:
+                written = example.text[one.start : one.end].strip()
+                if one.entity not in FOUND_BY_RULE and not written.isdigit():
+                    found.setdefault(one.entity, {}).setdefault(written)
+        return {name: tuple(values) for name, values in found.items()}
 
     @property
     def intents(self) -> tuple[str, ...]:
