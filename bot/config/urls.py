@@ -19,6 +19,7 @@ MONGODB = re.compile(rf"mongodb(?:\+srv)?://{USER}{HOSTS}(?:/[\w-]*)?(?:\?\S+)?"
 REDISES = re.compile(rf"rediss?://{USER}[^\s,@/?#]+(?:/\d*)?(?:\?\S+)?")
 PASSWORD = re.compile(r"://[^@/]*:(?P<password>[^@/]+)@")
 CREDENTIALS = re.compile(r"://\S*@")
+REPLICA_SET = re.compile(r"replicaSet=[\w.-]+")
 
 
 class Url(str):
@@ -28,7 +29,10 @@ class Url(str):
 
     @property
     def shown(self) -> str:
-        return CREDENTIALS.sub("://…@", self.partition("?")[0])
+        """Options may hold a password too; which replica set it is does not."""
+        address, _, options = self.partition("?")
+        kept = REPLICA_SET.search(options)
+        return CREDENTIALS.sub("://…@", address) + (f"?{kept[0]}" if kept else "")
 
     def __repr__(self) -> str:
         return f"<{self.shown}>"

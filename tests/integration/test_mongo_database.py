@@ -19,6 +19,7 @@ from bot.domain.schema import COLLECTIONS
 from bot.stores.driver import Database as AsyncDatabase
 from bot.stores.driver import connect, database
 from bot.stores.mongo import MongoStore, migrations
+from bot.stores.mongo.checks import clock
 from tests.contracts.records import NOW, customer, session
 from tests.contracts.store_contract import insert
 from tests.e2e.server import free_port
@@ -190,7 +191,7 @@ async def findings(url: str) -> list[tuple[str, str]]:
 
 async def test_the_doctor_measures_and_knows_what_one_member_means(mongo_url: str) -> None:
     found = await findings(mongo_url)
-    assert [status for status, _ in found] == ["ok", "ok", "ok", "warn", "ok"]
+    assert [status for status, _ in found] == ["ok", "ok", "ok", "warn", "ok", "ok"]
     said = " · ".join(detail for _, detail in found)
     for words in (
         "answers in",
@@ -198,8 +199,16 @@ async def test_the_doctor_measures_and_knows_what_one_member_means(mongo_url: st
         "MongoDB ",
         "has 1 with data",
         "after 3 s",
+        "this machine's is 0.",
     ):
         assert words in said
+
+
+@pytest.mark.parametrize(("apart", "status"), [(-1.5, "ok"), (1.5, "ok"), (-2.5, "warn"), (2.5, "warn")])
+def test_a_clock_that_is_wrong_is_told(apart: float, status: str) -> None:
+    noon = datetime(2026, 1, 1, 12, tzinfo=UTC)
+    finding = clock(noon, noon + timedelta(seconds=apart))
+    assert (finding.name, finding.status, bool(finding.fix)) == ("clock", status, status == "warn")
 
 
 async def test_a_server_without_a_replica_set_is_refused_with_the_remedy() -> None:

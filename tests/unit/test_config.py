@@ -310,10 +310,10 @@ def test_a_password_is_never_written_into_the_file(file: Path, key: str) -> None
 
 
 def test_an_address_with_a_password_is_shown_without(file: Path) -> None:
-    text = 'store: "mongodb://ada:${KEY}@h/switchboard?x=${KEY}"\nqueue: "${REDIS}"'
+    text = 'store: "mongodb://ada:${KEY}@h/switchboard?x=${KEY}&replicaSet=rs0"\nqueue: "${REDIS}"'
     settings = load(file, text, {"KEY": "hush-hush", "REDIS": "rediss://:hush-hush@h"})
-    assert settings.store == "mongodb://ada:hush-hush@h/switchboard?x=hush-hush"
-    assert settings.store.shown == "mongodb://…@h/switchboard"
+    assert settings.store == "mongodb://ada:hush-hush@h/switchboard?x=hush-hush&replicaSet=rs0"
+    assert settings.store.shown == "mongodb://…@h/switchboard?replicaSet=rs0"
     assert "hush" not in f"{settings!r} {[settings.store, settings.queue, settings.files]!r}"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from pymongo.errors import OperationFailure, PyMongoError
@@ -15,6 +16,7 @@ from bot.stores.driver import Database, explain
 OLDEST = (5, 0)  # major and minor version
 SLOW_MS = 100.0  # a commit; every message needs several
 LONG_TRANSACTION = 30  # seconds
+CLOCKS_APART = 2.0  # seconds
 
 ALONE = "MongoDB runs without a replica set, so it has no transactions"
 ALONE_FIX = "Start mongod with --replSet rs0 and call rs.initiate() once; one member is enough."
@@ -39,11 +41,12 @@ async def refuse_unfit(db: Database) -> None:
 async def checked(db: Database) -> list[Finding]:
     try:
         started = time.perf_counter()
-        hello = await db.client.admin.command("hello")
+        hello, at = await db.client.admin.command("hello"), datetime.now(UTC)
         reached = f"{db.name} answers in {(time.perf_counter() - started) * 1000:.1f} ms"
         if not _has_transactions(hello):
             return [_fail(ALONE, ALONE_FIX)]
-        return [_ok(reached), await _commit(db), await _version(db), _members(hello), *await _lifetime(db)]
+        known = [_ok(reached), await _commit(db), await _version(db), _members(hello), *await _lifetime(db)]
+        return [*known, clock(hello["localTime"].replace(tzinfo=UTC), at)]
     except PyMongoError as exc:
         told = explain(exc)
         fix = REFUSED_FIX if told in REFUSED else "Start MongoDB, or correct the address and its rights."
@@ -98,6 +101,16 @@ async def _lifetime(db: Database) -> list[Finding]:
         return [_ok(f"what a killed process leaves open is undone after {seconds} s")]
     detail = f"what a killed process leaves open holds up its customers for {seconds} s"
     return [_warn(detail, f"Start mongod with --setParameter {name}=10.")]
+
+
+def clock(there: datetime, here: datetime) -> Finding:
+    """Order does not depend on clocks; promises, reminders and what counts as stale do."""
+    apart = abs(there - here).total_seconds()
+    detail = f"this machine's is {apart:.1f} s from MongoDB's"
+    if apart > CLOCKS_APART:
+        fix = "Let both set their clocks over the network (chrony, systemd-timesyncd)."
+        return Finding(name="clock", status="warn", detail=detail, fix=fix)
+    return Finding(name="clock", status="ok", detail=detail)
 
 
 def _ok(detail: str) -> Finding:
