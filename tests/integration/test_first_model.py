@@ -1,0 +1,86 @@
+"""Several processes that begin at once on an empty store: one of them trains the first model."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from bot import config
+from bot.bootstrap import serving
+from bot.bootstrap.engines import now
+from bot.bootstrap.parts import Parts, assembled
+from bot.config import Url
+from bot.domain.errors import BadData
+from bot.domain.ports import Changes, Insert, Setting, Understander
+from bot.services.tuning import Tuning
+from tests.fakes.engine import FakeEngine
+
+
+async def load(id: str) -> Understander:
+    engine = FakeEngine()
+    engine.model = id
+    return engine
+
+
+@pytest.fixture
+async def parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Parts]:
+    """One process of several, as far as it knows."""
+    monkeypatch.setattr(serving, "FOLLOW_EVERY", 0.01)
+    file = tmp_path / "config.yml"
+    places = f"store: sqlite:///{tmp_path}/switchboard.db\nfiles: {tmp_path}/files\n"
+    file.write_text(f"{places}nlu: {{models: {tmp_path}/models}}\n", encoding="utf-8")
+    async with assembled(config.load(file, {})) as made:
+        yield replace(made, settings=replace(made.settings, store=Url("mongodb://h"), queue=Url("redis://h")))
+
+
+def process(parts: Parts) -> Parts:
+    return replace(parts, tuning=Tuning(parts.store, load, now))
+
+
+class Training:
+    """Takes its time, and may break."""
+
+    def __init__(self, *failures: Exception) -> None:
+        self.times = 0
+        self._failures = list(failures)
+
+    async def __call__(self, _: Parts) -> str:
+        self.times += 1
+        await asyncio.sleep(0.05)
+        if self._failures:
+            raise self._failures.pop()
+        return "m1"
+
+
+async def test_one_trains_and_the_others_wait_for_it(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
+    training = Training()
+    monkeypatch.setattr(serving, "_to_begin_with", training)
+    processes = [process(parts) for _ in range(4)]
+    await asyncio.gather(*(serving.have_a_model(one) for one in processes))
+    assert (training.times, {one.tuning.model for one in processes}) == (1, {"m1"})
+
+
+async def test_who_cannot_train_leaves_it_to_the_next(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
+    training = Training(BadData("nlu.yml line 3: no examples."))
+    monkeypatch.setattr(serving, "_to_begin_with", training)
+    with pytest.raises(BadData):
+        await serving.have_a_model(process(parts))
+    await serving.have_a_model(process(parts))
+    assert training.times == 2
+
+
+async def test_who_was_killed_while_training_is_not_waited_for_for_ever(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    training = Training()
+    monkeypatch.setattr(serving, "_to_begin_with", training)
+    long_ago = now() - timedelta(seconds=serving.TRAINED_WITHIN + 1)
+    claim = Setting(id=serving.STARTER, value={}, at=long_ago)
+    await parts.store.apply(Changes(writes=(Insert(record=claim),)))
+    await serving.have_a_model(process(parts))
+    assert training.times == 1
