@@ -79,6 +79,7 @@ class Posted(Struct, frozen=True, kw_only=True):
     receipt: str
     handoff: datetime | None = None  # the handoff this card stands for
     home: str = ""  # where it belonged
+    moved: bool = False  # another card stood for the case before, and people may still write under that
     told: str = ""  # the card under which the story was told
     marks: tuple[str, ...] = ()  # on words that were written at the desk
     files: tuple[str, ...] = ()  # of a line: those that were uploaded

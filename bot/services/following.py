@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from bot.domain import drafts
 from bot.domain.cases import HUMAN, Case, CaseState
-from bot.domain.messages import Message, MessageState
+from bot.domain.messages import Direction, Message, MessageState
 from bot.domain.outbox import OutboxRow, Posted, Posting, posted_id
 from bot.domain.ports import Changes, Clock, Insert, NewId, Store, Update, Write
 
@@ -43,10 +43,18 @@ class Following:
             return []
         if before is None or not _is_shown(before) or _goes_elsewhere(before, after):
             return self._told_anew(after, records, desks)
-        cards = self._rows(after, _without_card(after, records, desks), Posting.CARD)
         lines = [one for one in records if isinstance(one, Message) and one.case == id]
         rows = [write for line in lines for write in await self._of_line(after, line, records, desks)]
-        return [*(cards if _look(before) != _look(after) else []), *rows]
+        if _look(before) == _look(after) and not [line for line in lines if await self._is_heard(line)]:
+            return rows
+        return [*self._rows(after, _without_card(after, records, desks), Posting.CARD), *rows]
+
+    async def _is_heard(self, line: Message) -> bool:
+        """The customer said, changed or took back something: the card shows their last words."""
+        if line.direction is not Direction.IN:
+            return False
+        before = await self._store.get(Message, line.id)
+        return before is None or _words(before) != _words(line)
 
     def _told_anew(self, case: Case, records: Sequence[Struct], desks: Sequence[str]) -> list[Write]:
         """A card of its own and the story under it; what is written along is part of that, but for calls."""
@@ -70,7 +78,11 @@ class Following:
         fates = [
             desk
             for desk in here
-            if line.state in FATEFUL or line.held or line.undo_until or await self._has_line(desk, line)
+            if line.state in FATEFUL
+            or line.held
+            or line.undo_until
+            or await self._has_line(desk, line)
+            or await self._has_moved(desk, case)
         ]
         marked = (
             here if before is None or before.state != line.state or before.direction != line.direction else []
@@ -83,6 +95,11 @@ class Following:
     async def _has_line(self, desk: str, line: Message) -> bool:
         known = await self._store.get(Posted, posted_id(desk, line.id))
         return known is not None and bool(known.receipt)
+
+    async def _has_moved(self, desk: str, case: Case) -> bool:
+        """Who writes under an earlier card is to be read under the one that stands for the case now."""
+        card = await self._store.get(Posted, posted_id(desk, case.id))
+        return card is not None and card.moved
 
     def _rows(self, case: Case, desks: Sequence[str], posting: Posting, message: str = "") -> list[Write]:
         return drafts.posted(case, desks, posting, self._clock(), self._new_id, message)
@@ -131,6 +148,10 @@ def _face(line: Message) -> tuple[object, ...]:
         bool(line.deleted_at),
         line.edited_at,
     )
+
+
+def _words(line: Message) -> tuple[object, ...]:
+    return line.text, bool(line.deleted_at)
 
 
 def _without_card(case: Case, records: Sequence[Struct], desks: Sequence[str]) -> list[str]:

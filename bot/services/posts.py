@@ -121,7 +121,7 @@ class Posts:
         if known is None:
             return [Insert(record=new), Insert(record=back)]
         left = drafts.left(rendered.case, row.channel, known.receipt, now, self._new_id)
-        here = Update(record=replace(new, told=known.told, version=known.version))
+        here = Update(record=replace(new, told=known.told, moved=True, version=known.version))
         return [here, Insert(record=back), *([left] if known.receipt else [])]
 
     async def lost(self, row: OutboxRow) -> list[Write]:

@@ -64,11 +64,11 @@ ARRIVED = (MessageState.SENT, MessageState.DELIVERED, MessageState.READ)
 
 
 def line(post: ThreadPost, look: Look) -> tuple[Payload, ...]:
-    """A message under its card; of one that was written here, what became of it."""
-    if post.message.written.startswith(f"{DESK}:"):
-        return _fate(post, look)
+    """A message under its card; of one that was written in this channel, what became of it."""
     message = post.message
     channel, _ = place(post.card_receipt)
+    if message.written.startswith(f"{DESK}:{channel}:"):
+        return _fate(post, look)
     said = posted(
         channel,
         f"line:{message.id}",
