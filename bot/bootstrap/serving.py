@@ -124,10 +124,9 @@ async def have_a_model(parts: Parts) -> None:
 
 async def _first_model(parts: Parts) -> None:
     """Of several processes that start at once one trains; the others wait for it, or do it when it does not come."""
-    until = time.monotonic() + TRAINED_WITHIN
-    while parts.settings.shared and time.monotonic() < until and not await _is_ours_to_train(parts):
-        await asyncio.sleep(FOLLOW_EVERY)
-        if (await parts.tuning.live())[0]:
+    if parts.settings.shared and not await _is_ours_to_train(parts):
+        click.echo("Another process is training the first model; waiting for it …", err=True)
+        if await _trained_elsewhere(parts):
             return
     try:
         await parts.tuning.promote(await _to_begin_with(parts))
@@ -136,6 +135,18 @@ async def _first_model(parts: Parts) -> None:
     except SwitchboardError:
         await parts.store.apply(Changes(writes=(Delete(kind=Setting, id=STARTER),)))
         raise
+
+
+async def _trained_elsewhere(parts: Parts) -> bool:
+    """False when it does not come, or whoever trained was killed and it is ours now."""
+    until = time.monotonic() + TRAINED_WITHIN
+    while time.monotonic() < until:
+        await asyncio.sleep(FOLLOW_EVERY)
+        if (await parts.tuning.live())[0]:
+            return True
+        if await _is_ours_to_train(parts):
+            return False
+    return False
 
 
 async def _is_ours_to_train(parts: Parts) -> bool:
