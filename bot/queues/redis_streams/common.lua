@@ -54,7 +54,8 @@ local function wake_at(key, urgent, due)
 end
 
 local function put(key, urgent)
-  if settling() then return wake_at(key, urgent, since + settle + (now - since) / 4) end -- in their order
+  -- in the order of waking, and all of them due when the first is put directly
+  if settling() then return wake_at(key, urgent, since + 0.99 * settle + (now - since) / 100) end
   local number = fresh()
   redis.call('XADD', urgent and URGENT or NORMAL, number .. '-0', 'key', key)
   redis.call('HSET', PLACES, key, (urgent and 'u' or 'n') .. number)
@@ -99,4 +100,19 @@ end
 local function mine(key, token)
   local place = place_of(key)
   return place and place.token == token and place or nil
+end
+
+-- Delayed wakes that are due, urgent ones first.
+local function wake_due()
+  if settling() then return end
+  local others = {}
+  for _, key in ipairs(redis.call('ZRANGEBYSCORE', LATER, '-inf', now, 'LIMIT', 0, 1000)) do
+    redis.call('ZREM', LATER, key)
+    if redis.call('SREM', HURRY, key) == 1 then
+      wake(key, true)
+    else
+      table.insert(others, key)
+    end
+  end
+  for _, key in ipairs(others) do wake(key, false) end
 end

@@ -21,6 +21,7 @@ GROUP = "workers"
 NAMES = ("urgent", "normal", "places", "again", "later", "hurry", "clock")
 FORGOTTEN = 3_600_000  # milliseconds after which a consumer that was never heard of again is forgotten
 BREATH = 0.2  # seconds after a read that failed
+SPARED = 0.02  # seconds that a key nobody asked for waits for somebody who does
 
 WAKE, TAKE, EXTEND, DONE, HAND_BACK, TICK, RESTORE, KEEP = (
     script("common", name)
@@ -81,6 +82,7 @@ class _Shelf:
         self._me = me
         self._held: dict[str, str] = {}  # token to key
         self._takers: deque[asyncio.Future[Held]] = deque()
+        self._spare: deque[Held] = deque()
         self._asked = asyncio.Event()
         self._unsure = True  # something delivered to us may have got lost on the way
         self._confirmed = b""
@@ -88,6 +90,7 @@ class _Shelf:
         self._sooner = asyncio.Event()
         self._loops: dict[str, asyncio.Task[None]] = {}
         self._errands: set[asyncio.Task[None]] = set()
+        self._closed = False
 
     async def wake(self, key: str, urgent: bool, seconds: float) -> None:  # noqa: FBT001 - passed on
         if seconds:
@@ -95,6 +98,8 @@ class _Shelf:
         await self._call(WAKE, key, int(urgent), round(seconds * 1000))
 
     async def take(self) -> Held:
+        if self._spare:
+            return self._spare.popleft()
         taker: asyncio.Future[Held] = asyncio.get_running_loop().create_future()
         self._takers.append(taker)
         self._asked.set()
@@ -123,6 +128,7 @@ class _Shelf:
             self._asked.set()
 
     async def close(self) -> None:
+        self._closed = True
         await ended([*self._loops.values(), *self._errands])
         for taker in self._takers:
             taker.cancel()
@@ -167,15 +173,21 @@ class _Shelf:
         return held
 
     def _hand_out(self, held: Held) -> None:
-        """To whoever waits; when everybody has gone meanwhile, to the other processes."""
+        """To whoever waits, or asks in a moment; else back, for the other processes."""
         while self._takers:
             taker = self._takers.popleft()
             if not taker.done():
                 taker.set_result(held)
                 return
-        errand = asyncio.create_task(self._hand_back(held))
-        self._errands.add(errand)
-        errand.add_done_callback(self._errands.discard)
+        self._spare.append(held)
+        asyncio.get_running_loop().call_later(SPARED, self._spared, held)
+
+    def _spared(self, held: Held) -> None:
+        if held in self._spare and not self._closed:
+            self._spare.remove(held)
+            errand = asyncio.create_task(self._hand_back(held))
+            self._errands.add(errand)
+            errand.add_done_callback(self._errands.discard)
 
     async def _hand_back(self, held: Held) -> None:
         self._held.pop(held.token, None)

@@ -1,15 +1,6 @@
 -- lease in milliseconds → {what changes when leases have to be confirmed, milliseconds until the next delayed wake or -1}
 local ttl = ARGV[3]
-local due, others = redis.call('ZRANGEBYSCORE', LATER, '-inf', now, 'LIMIT', 0, 1000), {}
-for _, key in ipairs(due) do
-  redis.call('ZREM', LATER, key)
-  if redis.call('SREM', HURRY, key) == 1 then
-    wake(key, true)
-  else
-    table.insert(others, key)
-  end
-end
-for _, key in ipairs(others) do wake(key, false) end
+wake_due()
 
 -- When nobody has looked for a while, Redis hung or its clock was set: that leases look old says nothing then.
 local looked = tonumber(redis.call('HGET', CLOCK, 'looked') or 0)
@@ -36,5 +27,9 @@ for _, stream in ipairs(now < resumed + settle and {} or {URGENT, NORMAL}) do
     cursor = claimed[1]
   until cursor == '0-0'
 end
-local upcoming = redis.call('ZRANGE', LATER, 0, 0, 'WITHSCORES')
-return {string.format('%.3f %.3f', since, resumed), upcoming[2] and math.ceil(math.max(tonumber(upcoming[2]) - now, 0)) or -1}
+local upcoming = redis.call('ZRANGE', LATER, 0, 0, 'WITHSCORES')[2]
+local due = upcoming and math.max(tonumber(upcoming), since + settle)
+return {
+  string.format('%.3f %.3f', since, resumed),
+  due and math.ceil(math.max(due - now, 0)) or -1,
+}
