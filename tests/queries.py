@@ -127,6 +127,9 @@ ASKED: Mapping[str, Asked] = {
     "a department's last handoffs": Asked(
         Query(kind=Entry, equals={"department": "d", "kind": Did.HANDED_OFF}, order="-at", limit=100)
     ),
+    "a channel's entries of today": Asked(
+        Query(kind=Entry, equals={"kind": Did.RECEIVED, "channel": "telegram"}, after={"at": NOW})
+    ),
     "a channel's entries": Asked(Query(kind=Entry, equals={"kind": Did.SENT, "channel": "telegram"})),
     # the console and the API
     "cases by id": Asked(case_(id=("s1", "s2"))),
@@ -163,6 +166,9 @@ ASKED: Mapping[str, Asked] = {
     ),
     "all cases": Asked(case_("-updated_at")),
     "all cases, the next page": Asked(case_("-updated_at", {"updated_at": NOW})),
+    "cases that changed today": Asked(
+        Query(kind=Case, after={"updated_at": NOW}, order="-updated_at", limit=1000)
+    ),
     "all cases of a department": Asked(case_("-updated_at", department="d"), sorts="stops at its limit"),
     "how many of a state": Asked(case_(state=CaseState.BOT)),
     "how many of a department": Asked(case_(department="d")),
@@ -171,7 +177,7 @@ ASKED: Mapping[str, Asked] = {
     "how many are mine of a department": Asked(case_(owner_id="ada", department="d")),
     "how many cases": Asked(case_(), scans="counting all is what it is for"),
     "labels": Asked(Query(kind=Label, order="-at")),
-    "saved answers": Asked(Query(kind=SavedAnswer, order="at")),
+    "saved answers": Asked(Query(kind=SavedAnswer, order="-at", limit=500)),
     "alarms": Asked(Query(kind=Alarm, order="since")),
     "users": Asked(Query(kind=User, order="id", limit=500)),
     "a user": Asked(Query(kind=User, limit=1), scans="looks at one"),

@@ -12,6 +12,7 @@ import aiohttp
 from aiohttp.test_utils import TestServer
 from msgspec.structs import replace
 
+from bot.bootstrap.desks import offered
 from bot.domain.brand import Brand
 from bot.domain.cases import Agent, Case
 from bot.domain.desks import DeskEvent
@@ -83,7 +84,7 @@ class Office:
         await self.settle()
         return done
 
-    async def submit(self, user: str, **values: Any) -> Delivery:
+    async def submit(self, user: str, /, **values: Any) -> Delivery:
         done = await self.slack.submits(user, values)
         await self.settle()
         return done
@@ -129,7 +130,8 @@ class Office:
             *[await self.here.attending.work(lane) for lane in dict.fromkeys(one.lane for one in events)],
             *[await self.here.sending.work(key) for key in keys],
         ]
-        return any(wait is None for wait in waits)
+        unsent = await self.here.store.find(Query(kind=OutboxRow, equals={"state": UNSENT}, limit=1000))
+        return any(wait is None for wait in waits) or {row.id for row in unsent} != {row.id for row in rows}
 
     async def later(self, **how_long: float) -> None:
         self.here.clock.forward(**how_long)
@@ -186,8 +188,10 @@ def _deps(here: World, http: aiohttp.ClientSession) -> DeskDeps:
     def stayed(case: Case, agent: Agent) -> str:
         return here.takeover.speech.stayed(case, agent, here.clock())
 
+    labels = {intent: answer.label for intent, answer in here.policy.book.answers.items()}
+
     async def canned(case: Case) -> list[Canned]:
-        return [Canned(id="answer:returns", title="Returns", text="You can return it for 30 days.")]
+        return await offered(here.store, case, here.policy.book, labels)
 
     async def today() -> dict[str, Any]:
         return await here.reporting.today(here.rules.zone)
@@ -202,7 +206,7 @@ def _deps(here: World, http: aiohttp.ClientSession) -> DeskDeps:
         brand=Brand(name="Nordwind"),
         public_url="https://desk.nordwind.example",
         departments=here.rules.departments,
-        intents={intent: answer.label for intent, answer in here.policy.book.answers.items()},
+        intents=labels,
         act=here.takeover.act,
         stayed=stayed,
         closed=lambda case: here.takeover.speech.closed(case, here.clock()),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import aiohttp
@@ -12,7 +12,7 @@ from msgspec import Struct
 from bot.bootstrap.content import Current, Live
 from bot.bootstrap.engines import now
 from bot.config import ConfigError, Settings, convert
-from bot.domain.answers import PLACEHOLDER, shown
+from bot.domain.answers import PLACEHOLDER, AnswerBook, shown
 from bot.domain.cases import Agent, Case
 from bot.domain.desks import SavedAnswer
 from bot.domain.ids import new_id
@@ -28,6 +28,7 @@ from handoff.takeover import Takeover
 
 SLACK = "slack"
 SAVED = 500  # answers that agents kept
+Labels = Mapping[str, Mapping[str, str]]  # intent → language → what it is called
 
 
 def slack_settings(settings: Settings) -> SlackSettings | None:
@@ -81,8 +82,7 @@ def _deps(around: Around) -> DeskDeps:
         return takeover.speech.stayed(case, agent, now())
 
     async def canned(case: Case) -> list[Canned]:
-        saved = await around.store.find(Query(kind=SavedAnswer, order="-at", limit=SAVED))
-        return [*_kept(saved, case, live), *_of_the_book(case, live)]
+        return await offered(around.store, case, live.book(), live.labels())
 
     async def today() -> dict[str, Any]:
         return await around.reporting.today(settings.brand.zone)
@@ -109,23 +109,27 @@ def _deps(around: Around) -> DeskDeps:
     )
 
 
-def _kept(saved: list[SavedAnswer], case: Case, live: Live) -> list[Canned]:
+async def offered(store: Store, case: Case, book: AnswerBook, labels: Labels) -> list[Canned]:
+    """What can be sent with a click: replies that agents kept, then what the bot says."""
+    saved = await store.find(Query(kind=SavedAnswer, order="-at", limit=SAVED))
+    return [*_kept(saved, case, book, labels), *_of_the_book(case, book, labels)]
+
+
+def _kept(saved: list[SavedAnswer], case: Case, book: AnswerBook, labels: Labels) -> list[Canned]:
     """Those in the customer's language first."""
     ordered = sorted(saved, key=lambda one: one.language != case.language)
-    labels = live.labels()
     return [
-        Canned(id=one.id, title=f"★ {_label(one.intent, case, labels, live)}: {one.text[:40]}", text=one.text)
+        Canned(id=one.id, title=f"★ {_label(one.intent, case, book, labels)}: {one.text[:40]}", text=one.text)
         for one in ordered
     ]
 
 
-def _of_the_book(case: Case, live: Live) -> list[Canned]:
+def _of_the_book(case: Case, book: AnswerBook, labels: Labels) -> list[Canned]:
     """What the bot says, in the customer's language, with what is known of the case; the rest is left to fill in."""
-    book, labels = live.book(), live.labels()
     return [
         Canned(
             id=f"answer:{intent}",
-            title=_label(intent, case, labels, live),
+            title=_label(intent, case, book, labels),
             text=_filled(book.choose(texts, case.language), case),
         )
         for intent, answer in book.answers.items()
@@ -133,9 +137,9 @@ def _of_the_book(case: Case, live: Live) -> list[Canned]:
     ]
 
 
-def _label(intent: str, case: Case, labels: Any, live: Live) -> str:
+def _label(intent: str, case: Case, book: AnswerBook, labels: Labels) -> str:
     texts = labels.get(intent)
-    return live.book().choose(texts, case.language) if texts else intent.replace("_", " ").capitalize()
+    return book.choose(texts, case.language) if texts else intent.replace("_", " ").capitalize()
 
 
 def _filled(text: str, case: Case) -> str:

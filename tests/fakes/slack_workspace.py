@@ -23,6 +23,7 @@ class Person(Struct, kw_only=True):
     is_stranger: bool = False
     deleted: bool = False
     presence: str = "active"
+    zone: str = "Europe/Berlin"
 
 
 class Channel(Struct, kw_only=True):
@@ -259,7 +260,7 @@ class Workspace:
         if person.deleted:  # Slack says little about who is gone
             return found
         return found | {
-            "tz": "Europe/Berlin",
+            "tz": person.zone,
             "is_admin": False,
             "is_owner": False,
             "is_restricted": person.is_restricted,

@@ -149,6 +149,8 @@ class Actions:
         try:
             agent = await self._agent(payload["user"]["id"])
             case = await self._found(case_id)
+            if name == "retry" and self._deps.closed(case):  # it would only fail again
+                name = "window"
             if name in self._windows:
                 self._later(self._open(name, payload, case, agent, message))
                 return {}
@@ -204,7 +206,12 @@ class Actions:
         view = await self._windows[name](case, about, agent)
         on_top = isinstance(payload.get("view"), dict) and payload["view"].get("type") == "modal"
         show = self._api.push_view if on_top else self._api.open_view
-        await show(str(payload["trigger_id"]), view)
+        try:
+            await show(str(payload["trigger_id"]), view)
+        except SendError:
+            if isinstance(payload.get("channel"), dict):
+                await self._told(payload, self._look()("refused.late"))
+            raise
 
     async def _resolve(self, case: Case, about: About, agent: Agent) -> dict[str, Any]:
         return modals.resolve(case, self._look(), about, await self._reading.last_reply(case, agent))
@@ -259,7 +266,9 @@ class Actions:
         wanted = str((clicked.get("selected_option") or {}).get("value"))
         chosen = next((one for one in await self._answers(case) if one.value == wanted), None)
         shown = modals.canned(case, self._look(), about, chosen)
-        await self._api.update_view(str(view["id"]), shown, hash=str(view.get("hash") or ""))
+        await self._api.update_view(
+            str(view["id"]), shown
+        )  # whatever was chosen before: the last choice counts
 
     async def _answers(self, case: Case) -> list[Candidate]:
         known = await self._deps.canned(case)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from bot.domain.cases import Agent, Case, CaseState
 from bot.domain.customers import Customer
-from bot.domain.desks import Card, SavedAnswer
+from bot.domain.desks import Card
 from bot.domain.messages import AuthorKind, Direction, Message
 from bot.domain.outbox import Posted, posted_id, thread_id
 from bot.domain.ports import ActionDone, Query, Store
@@ -17,7 +17,6 @@ from handoff.desks.slack.look import DESK, Look
 
 LATEST = 50  # lines in which the last words are looked for
 LISTED = SHOWN + 80
-SAVED = 500
 MINE = (CaseState.CLAIMED, CaseState.SNOOZED)
 
 
@@ -106,6 +105,3 @@ class Reading:
     async def _lines(self, case: Case) -> list[Message]:
         query = Query(kind=Message, equals={"case": case.id}, order="-seq", limit=LATEST)
         return await self._store.find(query)
-
-    async def saved_answers(self) -> list[SavedAnswer]:
-        return await self._store.find(Query(kind=SavedAnswer, order="-at", limit=SAVED))

@@ -173,6 +173,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Slack antwortet gerade nicht. Bitte noch einmal klicken.",
         "Slack does not answer just now. Please click once more.",
     ),
+    "refused.late": (
+        "Das hat zu lange gedauert. Bitte noch einmal klicken.",
+        "That took too long. Please click once more.",
+    ),
     "refused.no_case": (
         "Das gehört zu keinem Fall, den es gibt.",
         "This belongs to no case that there is.",
@@ -265,6 +269,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "This stayed internal: case #{number} is closed. It goes on when the customer writes again.",
     ),
     "hint.claim_and_send": ("Übernehmen und das senden", "Claim and send this"),
+    "hint.send": ("Das senden", "Send this"),
     # ── windows ──
     "modal.cancel": ("Abbrechen", "Cancel"),
     "modal.close": ("Schließen", "Close"),
