@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from msgspec.structs import replace
 
@@ -17,6 +17,8 @@ from bot.domain.ports import AgentAction, Capabilities, NewId, Query, Store, Upd
 from handoff.policy import HandoffRules, for_customer, lease
 
 UNSENT_CASE = {MessageState.FAILED, MessageState.IN_DOUBT, MessageState.CANCELLED}
+BEFORE_THE_CLAIM = "This stayed internal: you wrote it before you claimed the case."
+STAYS_A_NOTE = "This stays a note: an edit never sends. Write it anew for the customer."
 LATEST = 50  # lines of a transcript in which something recent is looked for
 Changed = tuple[Case, list[Write]]
 
@@ -44,7 +46,6 @@ class Speech:
         if closed := self.closed(case, now):
             raise NotAllowed(closed)
         answered = cases.replied(case, now)
-        undo = self._rules().undo.get(action.agent.desk, timedelta())
         writes = drafts.replied(
             answered,
             author(action.agent),
@@ -55,17 +56,20 @@ class Speech:
             reply_to=await self._quoted(case, action),
             written=action.written,
             written_at=action.at if action.written else None,
-            undo_until=now + undo if undo else None,
+            undo_until=self._undo_until(action, now),
         )
         return answered, [*writes, self._fact(Did.REPLIED, answered, action, now)]
 
+    def _undo_until(self, action: AgentAction, now: datetime) -> datetime | None:
+        undo = self._rules().undo.get(action.agent.desk)
+        return now + undo if undo else None
+
     async def say(self, case: Case, action: AgentAction, now: datetime) -> Changed:
         """Words under a card. The owner's go to the customer, and wake the case if it sleeps; anybody else's,
-        and those that begin like a note, stay with the agents.
+        those from before the claim, and those that begin like a note, stay with the agents.
         """
         meant, text = for_customer(action.text)
-        owned = case.owner is not None and case.owner.id == action.agent.id
-        if meant and owned and not self.closed(case, now):
+        if meant and _owned(case, action) and not self.closed(case, now):
             if case.state is CaseState.SNOOZED:
                 case = cases.wake(case, now, lease(case, self._rules(), now))
             return await self.reply(case, replace(action, text=text), now)
@@ -91,8 +95,9 @@ class Speech:
             return (
                 f"Case #{case.number} is {case.state}: this stayed internal. The customer can open it again."
             )
-        owned = case.owner is not None and case.owner.id == agent.id
-        return (self.closed(case, now) if owned else "") or f"This stayed internal. {who_may_speak(case)}"
+        if case.owner_id == agent.id:
+            return self.closed(case, now) or BEFORE_THE_CLAIM
+        return f"This stayed internal. {who_may_speak(case)}"
 
     def closed(self, case: Case, now: datetime) -> str:
         """Why the channel takes no reply now, and what it does take; empty while it does."""
@@ -113,8 +118,11 @@ class Speech:
         if closed := self.closed(case, now):
             raise NotAllowed(closed)
         answered = cases.replied(case, now)
+        until = self._undo_until(action, now)
         writes = [
-            write for line in reversed(lines) for write in drafts.spoken(answered, line, now, self._new_id)
+            write
+            for line in reversed(lines)
+            for write in drafts.spoken(answered, replace(line, undo_until=until), now, self._new_id)
         ]
         return answered, [*writes, self._fact(Did.REPLIED, answered, action, now)]
 
@@ -140,7 +148,7 @@ class Speech:
     async def edit(self, case: Case, action: AgentAction, now: datetime) -> Changed:
         """What waits goes out in its new words; what was sent is changed where the customer sees it.
 
-        A note stays one, whatever becomes of its prefix.
+        A note stays one, whatever becomes of its prefix; what has not gone out yet becomes one by it.
         """
         meant, text = for_customer(action.text)
         if not text.strip():
@@ -149,11 +157,10 @@ class Speech:
         fact = self._fact(Did.EDITED, case, action, now, message=message.id)
         said = replace(message, text=text)
         if message.direction is Direction.NOTE:
-            return case, [Update(record=replace(said, edited_at=now)), fact]
+            offered = message.offered and meant
+            return case, [Update(record=replace(said, edited_at=now, offered=offered)), fact]
         if not meant:
-            raise NotAllowed(
-                "The customer may have it already, so it cannot become a note; delete it instead."
-            )
+            return await self._made_a_note(case, said, fact, now)
         row = await self._row(message)
         if row.state in UNSENT_CASE:
             return case, [Update(record=said), fact]
@@ -164,6 +171,31 @@ class Speech:
         shown = replace(said, state=MessageState.QUEUED, edited_at=now)
         return case, [Update(record=_once_more(row, Posting.EDIT, now)), Update(record=shown), fact]
 
+    async def _made_a_note(self, case: Case, said: Message, fact: Write, now: datetime) -> Changed:
+        rows = await self._rows(said)
+        if not rows or not _goes_out(rows[0]):
+            raise NotAllowed(
+                "The customer may have it already, so it cannot become a note; delete it instead."
+            )
+        unsent = replace(rows[0], state=MessageState.CANCELLED, reason="made a note", held=False)
+        note = replace(_unheld(said), direction=Direction.NOTE, role=None, state=MessageState.RECEIVED)
+        note = replace(note, undo_until=None, edited_at=now)
+        return await self._unanswered(case, said, now), [Update(record=unsent), Update(record=note), fact]
+
+    async def _unanswered(self, case: Case, unsent: Message, now: datetime) -> Case:
+        """The customer waits again when what was taken back unsent was all that anybody had said to them."""
+        if case.waiting_since is not None or not case.is_open:
+            return case
+        recent = Query(kind=Message, equals={"case": case.id}, order="-seq", limit=LATEST)
+        for line in await self._store.find(recent):
+            if line.direction is Direction.IN:
+                break
+            if _is_reply(line) and line.id != unsent.id:
+                return case
+        held = lease(case, self._rules(), now) if case.state is CaseState.CLAIMED else None
+        first = None if case.first_reply_at == unsent.at else case.first_reply_at
+        return replace(case, waiting_since=case.customer_at, lease=held, first_reply_at=first)
+
     async def delete(self, case: Case, action: AgentAction, now: datetime) -> Changed:
         """What waits is not sent; what was sent is taken back, and stays in the transcript until it is gone."""
         message = await self._own(case, action)
@@ -172,9 +204,9 @@ class Speech:
         if message.direction is Direction.NOTE:
             return case, [Update(record=replace(gone, state=message.state, offered=False)), fact]
         row = await self._row(message)
-        if (row.state in WAITING and row.posting is Posting.MESSAGE) or row.state is MessageState.FAILED:
+        if _goes_out(row) or row.state is MessageState.FAILED:
             unsent = replace(row, state=MessageState.CANCELLED, reason="taken back", held=False)
-            return case, [
+            return await self._unanswered(case, message, now), [
                 Update(record=unsent),
                 Update(record=replace(gone, state=MessageState.CANCELLED)),
                 fact,
@@ -305,6 +337,22 @@ def _is_offered(line: Message, action: AgentAction) -> bool:
         return False
     swapped = line.written_at is not None and line.written_at > action.at
     return line.id == action.message or swapped
+
+
+def _owned(case: Case, said: AgentAction) -> bool:
+    """Whether it was theirs already when they said it: a claim may overtake what was said before."""
+    return case.owner_id == said.agent.id and (case.claimed_at is None or said.at >= case.claimed_at)
+
+
+def _goes_out(row: OutboxRow) -> bool:
+    """The customer has nothing of it yet."""
+    return row.state in WAITING and row.posting is Posting.MESSAGE and not row.parts_sent
+
+
+def _is_reply(line: Message) -> bool:
+    if line.direction is not Direction.OUT or line.author.kind is not AuthorKind.AGENT:
+        return False
+    return line.deleted_at is None and line.state not in {MessageState.FAILED, MessageState.CANCELLED}
 
 
 def _unheld(message: Message) -> Message:

@@ -163,7 +163,7 @@ class Takeover:
     # ── What agents do ──────────────────────────────────────────────────────────────────────────
 
     async def _claim(self, case: Case, action: AgentAction, now: datetime) -> tuple[Case, list[Write]]:
-        claimed = cases.claim(case, action.agent, now, lease(case, self._rules, now))
+        claimed = cases.claim(case, action.agent, now, lease(case, self._rules, now), action.at)
         fact = self._fact(Did.CLAIMED, claimed, action, now)
         answered, said = await self.speech.meant_for_customer(claimed, action, now)
         return answered, [*await self._silence_bot(case), fact, *said]

@@ -110,6 +110,7 @@ class Case(Struct, frozen=True, kw_only=True):
     owners: tuple[str, ...] = ()  # names of everybody who owned it, in order
     last_owner: Agent | None = None
     handoff: Handoff | None = None
+    claimed_at: datetime | None = None  # by the owner's desk's clock: what they said before was no reply
     lease: Lease | None = None
     asked: Asked | None = None
     slots: dict[str, str] = field(default_factory=dict)  # what the customer gave: order_number…
@@ -182,13 +183,14 @@ def hand_off(case: Case, reason: Reason, detail: str, now: datetime, promised: d
     )
 
 
-def claim(case: Case, agent: Agent, now: datetime, lease: Lease | None) -> Case:
-    """bot, waiting or snoozed → claimed; the owner claiming again keeps it."""
+def claim(case: Case, agent: Agent, now: datetime, lease: Lease | None, at: datetime | None = None) -> Case:
+    """bot, waiting or snoozed → claimed; the owner claiming again keeps it. `at`: by the desk's own clock."""
     if case.state in CLOSED:
         raise NotAllowed(f"Case #{case.number} is {case.state}; wait for the customer to write again.")
     if case.owner and case.owner.id != agent.id and case.state is CaseState.CLAIMED:
         raise TooLate(f"{case.owner.name} has case #{case.number} already.")
-    return _owned(case, agent, now, lease)
+    since = case.claimed_at if case.owner_id == agent.id else at and min(at, now)
+    return replace(_owned(case, agent, now, lease), claimed_at=since)
 
 
 def assign(case: Case, agent: Agent, now: datetime, lease: Lease | None) -> Case:
@@ -208,6 +210,7 @@ def _owned(case: Case, agent: Agent, now: datetime, lease: Lease | None) -> Case
         last_owner=agent,
         owners=owners,
         lease=lease,
+        claimed_at=None,
         asked=None,
         snoozed_until=None,
         remind_at=None,

@@ -13,7 +13,7 @@ from bot import metrics
 from bot.domain.cases import Case
 from bot.domain.desks import DeskEvent, Gone
 from bot.domain.errors import NotAllowed, SendDeferred, SendError, StoreUnavailable, TooLate, Unknown
-from bot.domain.messages import EventState, Message
+from bot.domain.messages import Direction, EventState, Message
 from bot.domain.ports import (
     Act,
     ActionDone,
@@ -27,6 +27,8 @@ from bot.domain.ports import (
     Store,
     Update,
 )
+from handoff.policy import for_customer
+from handoff.speech import STAYS_A_NOTE
 from handoff.takeover import Takeover
 
 log = structlog.get_logger()
@@ -90,18 +92,28 @@ class Attending:
             after = await self._takeover.act(meant)
             if meant.action is Act.SAY:
                 await self._hint(desk, event, meant, before, after)
+            elif meant.action is Act.EDIT and after.owner_id == meant.agent.id:
+                await self._stays(desk, event, meant)
 
     async def _hint(
         self, desk: Hears, event: DeskEvent, said: AgentAction, before: Case, after: Case
     ) -> None:
-        """Who thinks they answer the customer is told, once, that they do not."""
-        if said.agent.id in before.hinted or said.agent.id not in after.hinted:
+        """Who thinks they answer the customer is told that they do not: once, the owner every time."""
+        owned = after.owner_id == said.agent.id
+        if not owned and (said.agent.id in before.hinted or said.agent.id not in after.hinted):
             return
         done = await self._store.get(ActionDone, said.id)
         note = await self._store.get(Message, done.message) if done else None
         if note and note.offered:
             sentence = self._takeover.speech.stayed(after, said.agent, self._clock())
             await _tell(desk, event, sentence, note.id)
+
+    async def _stays(self, desk: Hears, event: DeskEvent, edited: AgentAction) -> None:
+        """The owner took a note's prefix away, and may think that sends it."""
+        note = await self._store.get(Message, edited.message)
+        meant, _ = for_customer(edited.text)
+        if note and meant and note.direction is Direction.NOTE and not note.offered:
+            await _tell(desk, event, STAYS_A_NOTE)
 
     async def _again(
         self, desk: Hears, event: DeskEvent, why: str, retry_after: timedelta | None

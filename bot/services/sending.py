@@ -98,13 +98,10 @@ class Sending:
     async def work(self, order_key: str) -> Later | None:
         """Send what is due under this key; says when to come back if something has to wait."""
         while True:
-            query = Query(
-                kind=OutboxRow, equals={"order_key": order_key, "state": UNSENT}, order="seq", limit=1
-            )
-            rows = await self._store.find(query)
-            if not rows:
+            row = await self._next(order_key)
+            if row is None:
                 return None
-            row, wait = rows[0], rows[0].not_before - self._clock()
+            wait = row.not_before - self._clock()
             if wait > timedelta() and row.created_at <= self._clock() + CLOCKS_DIFFER:
                 if wait > LONG and row.state is MessageState.DEFERRED:
                     await self._hold_behind(row)
@@ -112,6 +109,16 @@ class Sending:
             later = await self._one(row)
             if later is not None:
                 return later
+
+    async def _next(self, order_key: str) -> OutboxRow | None:
+        """The oldest; one that waits for its author to look lets pass what was said after it."""
+        equals = {"order_key": order_key, "state": UNSENT}
+        rows = await self._store.find(Query(kind=OutboxRow, equals=equals, order="seq", limit=1))
+        if not rows or not rows[0].held or rows[0].not_before <= self._clock():
+            return rows[0] if rows else None
+        rows = await self._store.find(Query(kind=OutboxRow, equals=equals, order="seq", limit=BEHIND))
+        going = (row for row in rows if not row.held)
+        return next(going, min(rows, key=lambda row: row.not_before))
 
     async def _one(self, row: OutboxRow) -> Later | None:
         if row.state is MessageState.SENDING:  # we hold the lease, so whoever was sending it is gone

@@ -7,6 +7,7 @@ it means is worked out afterwards, when people and files can be asked for.
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -16,7 +17,7 @@ from msgspec import Raw
 
 from bot.domain.desks import DeskEvent, Gone
 from bot.domain.errors import MalformedPayload, Misconfigured, NotAllowed, SendDeferred, SendRejected
-from bot.domain.messages import Attachment
+from bot.domain.messages import Attachment, Direction
 from bot.domain.ports import Act, Add, AgentAction, Changes, Insert
 from handoff.desks.base import DeskDeps
 from handoff.desks.slack import markup, posts
@@ -32,6 +33,8 @@ Event = Mapping[str, Any]
 Sleep = Callable[[float], Awaitable[None]]
 TALK = {"", "file_share", "thread_broadcast", "me_message"}  # subtypes in which an agent speaks
 UNKNOWN_TRIES = 4  # until a thread that is nobody's card is let go
+OVERTAKEN_TRIES = 2
+REFUSED = 1000  # people in threads who were told that they do not speak to customers
 FILES = 10
 LONGEST_NAME = 40
 TROUBLE = {
@@ -65,6 +68,7 @@ class Events:
         self._reading = reading
         self._look = look
         self._show_home = show_home
+        self._refused: OrderedDict[tuple[str, str], None] = OrderedDict()
         self._kinds: dict[str, Callable[[Event, Event], Awaitable[None]]] = {
             "message": self._message,
             "app_mention": self._message,
@@ -185,29 +189,46 @@ class Events:
         message, channel = told["message"], told["channel"]
         agent = await self._members.agent(str(message.get("user") or ""))
         if agent is None:
-            if told["do"] == "say":
-                raise NotAllowed(self._look()("refused.stranger"))
+            await self._refuse(event, told)
             return None
         name = f"{DESK}:{channel}:{message['ts']}"
         known: dict[str, Any] = {"case": case, "agent": agent, "at": event.happened_at}
         act = self._say if told["do"] == "say" else self._change
-        return await act(told, name, known)
+        return await act(event, told, name, known)
 
-    async def _say(self, told: Event, name: str, known: dict[str, Any]) -> AgentAction | None:
+    async def _refuse(self, event: DeskEvent, told: Event) -> None:
+        """A person is told once in a thread; machines are not talked to. Raises `NotAllowed`, `SendError`."""
+        user = str(told["message"].get("user") or "")
+        known = (event.lane, user)
+        if told["do"] != "say" or known in self._refused or not await self._members.is_person(user):
+            return
+        self._refused[known] = None
+        while len(self._refused) > REFUSED:
+            self._refused.popitem(last=False)
+        raise NotAllowed(self._look()("refused.stranger"))
+
+    async def _say(
+        self, event: DeskEvent, told: Event, name: str, known: dict[str, Any]
+    ) -> AgentAction | None:
         text, files = await self._words(told["message"]), await self._attached(told["message"])
         if not text.strip() and not files:
             return None
         return AgentAction(id=name, action=Act.SAY, text=text, attachments=files, written=name, **known)
 
-    async def _change(self, told: Event, name: str, known: dict[str, Any]) -> AgentAction | None:
+    async def _change(
+        self, event: DeskEvent, told: Event, name: str, known: dict[str, Any]
+    ) -> AgentAction | None:
         said = await self._reading.message_of(name)
         line = await self._reading.message(said) if said else None
-        if line is None:  # it was never taken in, so there is nothing to change
+        if line is None:
+            _wait_for_the_words(event)
+            return None
+        if told["do"] == "delete" and line.deleted_at:  # by its button already
             return None
         if told["do"] == "delete":
             return AgentAction(id=f"{name}:delete", action=Act.DELETE, message=said, **known)
         text = await self._words(told["message"])
-        if text == line.text:  # it says so already
+        if text == line.text and line.direction is not Direction.NOTE:  # it says so already
             return None
         return AgentAction(id=f"{name}{told['name']}", action=Act.EDIT, message=said, text=text, **known)
 
@@ -235,11 +256,15 @@ class Events:
         if not user:
             return
         receipt = receipt_of(told["channel"], str(message.get("thread_ts") or ""))
-        case = await self._reading.case(event.case)
-        if offered and case and case.is_open and case.owner is None:
+        case = await self._reading.case(event.case or await self._reading.case_of_thread(receipt))
+        said = self._look().note(sentence)
+        if not offered or not case or not case.is_open:
+            payload = posts.whisper(told["channel"], receipt, user, said)
+        elif case.owner is None:
             payload = posts.hint(case, self._look(), receipt, user, offered)
         else:
-            payload = posts.whisper(told["channel"], receipt, user, self._look().note(sentence))
+            closed = case.owner.id == user and bool(self._deps.closed(case))
+            payload = posts.kept(case, self._look(), receipt, user, said, offered, closed=closed)
         await self._api.ephemeral(payload["channel"], **payload["arguments"])
 
     # ── Gaps ────────────────────────────────────────────────────────────────────────────────────
@@ -337,6 +362,12 @@ def _is_ours(message: Event, payload: Event) -> bool:
 def _under_ours(message: Event, payload: Event) -> bool:
     """A reply to us: perhaps the card is so new that we have not noted it yet."""
     return message.get("parent_user_id") in _our_ids(payload)
+
+
+def _wait_for_the_words(event: DeskEvent) -> None:
+    """A change may overtake what it changes; what was never taken in needs no change."""
+    if event.attempts < OVERTAKEN_TRIES:
+        raise SendDeferred("What was changed is not known yet.")
 
 
 def _wait_for_the_card(event: DeskEvent) -> None:

@@ -61,6 +61,11 @@ class Members:
             return None
         return Agent(id=user, name=listed.name or called(found) or user, desk=DESK)
 
+    async def is_person(self, user: str) -> bool:
+        """Somebody who can be told something. Raises a `SendError` when Slack cannot be asked."""
+        found = await self._user(user) if user else NOBODY
+        return bool(found) and user != SLACKBOT and not any(found.get(mark) for mark in MACHINE)
+
     def role(self, user: str) -> str:
         """Of somebody who may speak: agent, supervisor or admin."""
         listed = self._agents.get(user) if isinstance(self._agents, Mapping) else None
@@ -163,12 +168,14 @@ def called(user: Mapping[str, Any]) -> str:
 
 
 # https://docs.slack.dev/reference/objects/user-object
-NEVER = ("deleted", "is_bot", "is_workflow_bot", "is_restricted", "is_ultra_restricted", "is_stranger")
+MACHINE = ("deleted", "is_bot", "is_workflow_bot")
+NEVER = (*MACHINE, "is_restricted", "is_ultra_restricted", "is_stranger")
+SLACKBOT = "USLACKBOT"
 
 
 def _full_member(user: Mapping[str, Any], team: str) -> bool:
     """Of our workspace (or of our organization and in our workspace), and neither guest nor machine."""
-    if not user or any(user.get(mark) for mark in NEVER) or user.get("id") == "USLACKBOT":
+    if not user or any(user.get(mark) for mark in NEVER) or user.get("id") == SLACKBOT:
         return False
     told = user.get("enterprise_user")
     teams = told.get("teams") if isinstance(told, Mapping) else None

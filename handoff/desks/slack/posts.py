@@ -399,6 +399,17 @@ def hint(case: Case, look: Look, card_receipt: str, user: str, offered: str = ""
     return whisper(channel, card_receipt, user, look(key), *pressed)
 
 
+def kept(
+    case: Case, look: Look, card_receipt: str, user: str, sentence: str, offered: str, *, closed: bool
+) -> Payload:
+    """Words that stayed internal in a case that somebody has: its owner is offered what is possible instead."""
+    channel, _ = place(card_receipt)
+    name, label = ("window", "fate.what_else") if closed else ("claim_and_send", "hint.send")
+    mine = case.owner is not None and case.owner.id == user
+    buttons = [button(look(label), name, f"{case.id}|{offered}")] if mine else []
+    return whisper(channel, card_receipt, user, sentence, *buttons)
+
+
 def whisper(channel: str, card_receipt: str, user: str, sentence: str, *buttons: Part) -> Payload:
     """A sentence that nobody else sees, in the thread where it belongs or in the channel."""
     thread = {"thread_ts": place(card_receipt)[1]} if card_receipt else {}

@@ -49,6 +49,14 @@ _REFUSALS = (
     ),
     (r"This stayed internal\. (?P<text>.+)", "Das blieb intern. {text}"),
     (
+        r"This stayed internal: you wrote it before you claimed the case\.",
+        "Das blieb intern: Es stand da, bevor der Fall übernommen war.",
+    ),
+    (
+        r"This stays a note: an edit never sends\. Write it anew for the customer\.",
+        "Das bleibt eine Notiz: Ändern sendet nie. Für den Kunden bitte neu schreiben.",
+    ),
+    (
         r"Claim case #(?P<number>\d+) first: only its owner speaks to the customer\.",
         "Erst Fall #{number} übernehmen: Mit dem Kunden spricht nur, wer ihn hat.",
     ),
