@@ -1,0 +1,197 @@
+"""Everything that can die does, under load: real MongoDB, real Redis, two processes that receive and two that work.
+
+After each: what was acknowledged is stored and processed, once, in order, in one case per customer, with one card per
+handoff; a word of ours comes twice only where the platform left us in doubt, and then the journal says so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import aiohttp
+import pytest
+
+from tests.e2e.cluster import Cluster, clustered
+from tests.e2e.server import Api, Server
+from tests.fakes.crowd import Crowd, Trouble, configuration
+from tests.mongod import ReplicaSet
+from tests.redis_server import RedisServer
+
+pytestmark = pytest.mark.timeout(300)
+
+CUSTOMERS, MESSAGES, PAUSE = 40, 12, 0.5  # about six seconds of talk, however fast the machine
+SETTLED_WITHIN = 120.0
+FROZEN = 36.0  # seconds: longer than a lease lasts
+
+Fault = Callable[[Cluster], Awaitable[None]]
+
+
+@asynccontextmanager
+async def crowded(
+    folder: Path, models: Path, mongo: ReplicaSet, redis: RedisServer
+) -> AsyncIterator[tuple[Cluster, Crowd]]:
+    database = f"faults_{uuid4().hex[:8]}"
+    async with Crowd().serving() as crowd:
+        url = f"{redis.url}?prefix={database}"
+        async with clustered(folder, models, mongo.url(database), url, configuration(crowd.url)) as cluster:
+            crowd.webs = [server.url for server in cluster.web]
+            yield cluster, crowd
+
+
+def say(customer: int, number: int) -> str:
+    return f"customer {customer} message {number}"
+
+
+async def under_load(cluster: Cluster, crowd: Crowd, fault: Fault, messages: int = MESSAGES) -> None:
+    """Talk, let it happen, and look at what is there afterwards."""
+    talking = asyncio.create_task(crowd.talk(CUSTOMERS, messages, say, pause=PAUSE))
+    await asyncio.sleep(1.0)
+    await fault(cluster)
+    await talking
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30)) as http:
+        api = Api(http, cluster.web[0])
+        await settled(api)
+        cases = [
+            await api.get(f"cases/{case['id']}") for case in (await api.get("cases", limit="1000"))["cases"]
+        ]
+    nothing_lost_nothing_twice(cases, crowd)
+    in_order(cases)
+    one_case_each(cases)
+    one_card_per_handoff(cases)
+    doubled_only_where_in_doubt(cases, crowd)
+
+
+async def settled(api: Api) -> None:
+    async with asyncio.timeout(SETTLED_WITHIN):
+        while True:
+            stats = await api.get("stats")
+            if stats["oldest_unprocessed_seconds"] is None and not stats["outbox_depth"]:
+                return
+            await asyncio.sleep(0.2)
+
+
+def incoming(case: dict[str, Any]) -> list[str]:
+    return [line["text"] for line in case["messages"] if line["direction"] == "in"]
+
+
+def nothing_lost_nothing_twice(cases: list[dict[str, Any]], crowd: Crowd) -> None:
+    stored = Counter(text for case in cases for text in incoming(case))
+    assert stored == Counter(dict.fromkeys(crowd.acknowledged, 1))
+
+
+def in_order(cases: list[dict[str, Any]]) -> None:
+    for case in cases:
+        numbers = [int(text.split()[-1]) for text in incoming(case)]
+        assert numbers == sorted(numbers), case["number"]
+
+
+def one_case_each(cases: list[dict[str, Any]]) -> None:
+    assert len(cases) == len({case["customer"] for case in cases}) == CUSTOMERS
+
+
+def one_card_per_handoff(cases: list[dict[str, Any]]) -> None:
+    """A handoff is one transaction: its promise, its word to the customer and its card are there once."""
+    for case in cases:
+        kinds = Counter(entry["kind"] for entry in case["journal"])
+        assert kinds["handed_off"] == kinds["promised"] <= 1, case["number"]
+        holding = [line for line in case["messages"] if "#" in line["text"] and line["direction"] == "out"]
+        assert len(holding) == kinds["handed_off"] or not holding, case["number"]
+
+
+def doubled_only_where_in_doubt(cases: list[dict[str, Any]], crowd: Crowd) -> None:
+    doubts = sum(entry["kind"] == "doubted" for case in cases for entry in case["journal"])
+    doubled = crowd.doubled()
+    assert sum(len(texts) for texts in doubled.values()) <= doubts
+
+
+# ── The faults ──────────────────────────────────────────────────────────────────────────────────
+
+
+async def kill_processes(cluster: Cluster) -> None:
+    """Each of the four once, while the others go on."""
+    for server in [cluster.workers[0], cluster.web[0], cluster.workers[1], cluster.web[1]]:
+        await server.kill()
+        await asyncio.sleep(0.3)
+        await server.start()
+
+
+async def test_kill_9_of_every_process(
+    tmp_path: Path, models: Path, mongo: ReplicaSet, redis: RedisServer
+) -> None:
+    async with crowded(tmp_path, models, mongo, redis) as (cluster, crowd):
+        await under_load(cluster, crowd, kill_processes)
+
+
+async def test_the_primary_of_three_is_killed_and_comes_back(
+    tmp_path: Path, models: Path, three_mongos: ReplicaSet, redis: RedisServer
+) -> None:
+    async def fault(_: Cluster) -> None:
+        await asyncio.to_thread(three_mongos.kill)
+        await asyncio.sleep(5)
+        await asyncio.to_thread(three_mongos.restart)
+
+    async with crowded(tmp_path, models, three_mongos, redis) as (cluster, crowd):
+        await under_load(cluster, crowd, fault)
+
+
+async def test_the_only_database_is_killed_and_comes_back(
+    tmp_path: Path, models: Path, own_mongo: ReplicaSet, redis: RedisServer
+) -> None:
+    async def fault(_: Cluster) -> None:
+        await asyncio.to_thread(own_mongo.kill)
+        await asyncio.sleep(3)
+        await asyncio.to_thread(own_mongo.restart)
+
+    async with crowded(tmp_path, models, own_mongo, redis) as (cluster, crowd):
+        await under_load(cluster, crowd, fault)
+        assert crowd.refused[503]
+
+
+async def test_redis_is_away_flushed_and_empty(
+    tmp_path: Path, models: Path, mongo: ReplicaSet, own_redis: RedisServer
+) -> None:
+    async def fault(_: Cluster) -> None:
+        await asyncio.to_thread(own_redis.flushall)
+        await asyncio.sleep(1)
+        await asyncio.to_thread(own_redis.kill)
+        await asyncio.sleep(10)
+        await asyncio.to_thread(own_redis.restart_empty)
+
+    async with crowded(tmp_path, models, mongo, own_redis) as (cluster, crowd):
+        await under_load(cluster, crowd, fault, messages=2 * MESSAGES)
+        assert not crowd.refused[503]  # the queue is a hint
+
+
+async def test_a_worker_is_frozen_past_its_lease_and_goes_on(
+    tmp_path: Path, models: Path, mongo: ReplicaSet, redis: RedisServer
+) -> None:
+    async def fault(cluster: Cluster) -> None:
+        frozen: Server = cluster.workers[0]
+        frozen.send_signal(signal.SIGSTOP)
+        await asyncio.sleep(FROZEN)
+        frozen.send_signal(signal.SIGCONT)
+
+    async with crowded(tmp_path, models, mongo, redis) as (cluster, crowd):
+        await under_load(cluster, crowd, fault)
+
+
+async def test_the_platform_breaks_hangs_and_loses_its_answers(
+    tmp_path: Path, models: Path, mongo: ReplicaSet, redis: RedisServer
+) -> None:
+    async with crowded(tmp_path, models, mongo, redis) as (cluster, crowd):
+
+        async def fault(_: Cluster) -> None:
+            for trouble in (Trouble.BROKEN, Trouble.LOSING, Trouble.HANGING):
+                crowd.trouble = trouble
+                await asyncio.sleep(1.5)
+            crowd.trouble = Trouble.NONE
+
+        await under_load(cluster, crowd, fault)
+        assert crowd.sent
