@@ -163,6 +163,8 @@ class Actions:
                 message=message,
             )
             await self._acted(action)
+            if _over_home(payload):
+                self.show_home(agent.id)
         except (NotAllowed, TooLate, Unknown, SendError) as error:
             self._tell(payload, await self._refusal(error, case_id))
         return {}
@@ -202,7 +204,8 @@ class Actions:
     # ── Windows ─────────────────────────────────────────────────────────────────────────────────
 
     async def _open(self, name: str, payload: Payload, case: Case, agent: Agent, message: str) -> None:
-        about = About(case=case.id, message=message, card=await self._reading.card_receipt(case.id))
+        card = await self._reading.card_receipt(case.id)
+        about = About(case=case.id, message=message, card=card, home=_over_home(payload))
         view = await self._windows[name](case, about, agent)
         on_top = isinstance(payload.get("view"), dict) and payload["view"].get("type") == "modal"
         show = self._api.push_view if on_top else self._api.open_view
@@ -297,6 +300,8 @@ class Actions:
             await self._acted(self._action(filled, agent, to, view))
             if filled.save:
                 await self._save(filled, agent)
+            if filled.about.home:
+                self.show_home(agent.id)
         except (NotAllowed, TooLate, Unknown, SendError) as error:
             return self._kept_open(view, await self._refusal(error, filled.about.case))
         return {"response_action": "clear"}
@@ -423,6 +428,14 @@ class Actions:
         receipt = receipt_of(str(channel["id"]), str(root)) if inside else ""
         said = whisper(str(channel["id"]), receipt, user, sentence)
         await self._api.ephemeral(said["channel"], **said["arguments"])
+
+
+def _over_home(payload: Payload) -> bool:
+    """Clicked in App Home, or in a window that was opened there."""
+    view = payload.get("view")
+    if not isinstance(view, dict):
+        return False
+    return view.get("type") == "home" or (bool(view.get("private_metadata")) and forms.read_about(view).home)
 
 
 def _word(kind: str) -> str:

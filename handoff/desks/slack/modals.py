@@ -56,6 +56,7 @@ class About(Struct, frozen=True, kw_only=True, omit_defaults=True):
     card: str = ""  # the receipt of the card it was opened from
     zone: str = ""  # the clock that "tomorrow" is meant by
     answer: str = ""  # the canned answer that was chosen
+    home: bool = False  # App Home lies below it, and shows what becomes of the case
 
 
 class Candidate(Struct, frozen=True, kw_only=True):
