@@ -9,7 +9,6 @@ from functools import partial
 
 from bot.domain.understanding import UNDERSTOOD_CHARACTERS, Context, Intent, Sentiment, Understanding, Urgency
 from nlu import boost
-from nlu.boost.encoder import Encoder
 from nlu.entities import Entities
 from nlu.features import normalise, tokens
 from nlu.language import language
@@ -35,7 +34,9 @@ class Embedded:
         self._parser = Parser(model)
         self._entities = Entities(model.facts.knowledge)
         self._ordinal = _ordinal(model)
-        self._encoder = _encoder(model)
+        self._is_boosted = bool(model.facts.boost)
+        if self._is_boosted:
+            boost.encoder()
 
     @property
     def model(self) -> str:
@@ -46,7 +47,7 @@ class Embedded:
         return self._intents
 
     async def understand(self, text: str, context: Context) -> Understanding:
-        if self._encoder:  # ten milliseconds are too long for the loop
+        if self._is_boosted:  # ten milliseconds are too long for the loop
             return await asyncio.to_thread(self.parse, text, context)
         return self.parse(text, context)
 
@@ -59,7 +60,7 @@ class Embedded:
         normal = normalise(text)
         words = tokens(normal)
         row = self._parser.row(words)
-        meaning = boost.WEIGHT * self._encoder.vector(text[:UNDERSTOOD_CHARACTERS]) if self._encoder else None
+        meaning = boost.meanings([text[:UNDERSTOOD_CHARACTERS]])[0] if self._is_boosted else None
         parsed = (self._parser.parse(row, meaning) if _SPOKEN.search(normal) else None) or _NOTHING
         ranking = tuple(Intent(name=name, confidence=confidence) for name, confidence in parsed.ranking)
         best = ranking[0] if ranking else Intent(name="", confidence=0.0)
@@ -94,10 +95,6 @@ class Embedded:
             grade=partial(ordinal.grade, row.columns, row.values) if ordinal and len(row.columns) else None,
         )
         return urgency(text, known)
-
-
-def _encoder(model: Model) -> Encoder | None:
-    return boost.encoder() if model.facts.boost else None
 
 
 def _ordinal(model: Model) -> Ordinal | None:

@@ -53,11 +53,10 @@ Matrix = Any  # scipy.sparse has no types
 
 
 class Boost(Struct, frozen=True):
-    """Sentence embeddings: texts → [texts, numbers], each row of length one, and how much it weighs."""
+    """Sentence embeddings: texts → [texts, numbers]."""
 
     name: str
-    vectors: Callable[[Sequence[str]], Any]
-    weight: float
+    meanings: Callable[[Sequence[str]], Floats]
 
 
 class Corpus(Struct, frozen=True):
@@ -176,8 +175,7 @@ def _corpus(data: TrainingData, boost: Boost | None = None) -> Corpus:
         characters=characters.matrix(),
         vocabulary=(list(words.vocabulary), list(characters.vocabulary)),
         lengths=np.array(lengths),
-        meanings=boost
-        and sparse.csr_matrix(boost.weight * boost.vectors([one.text for one in data.examples])),
+        meanings=boost and sparse.csr_matrix(boost.meanings([one.text for one in data.examples])),
     )
 
 

@@ -69,16 +69,20 @@ class Parser:
         """What a text means; None when not one n-gram of it is known. `meaning`: the sentence embedding, weighed."""
         if not len(row.columns):
             return None
-        weighed = row.values @ self._weights[row.columns] + self._bias
-        if meaning is not None and self._boost is not None:
-            weighed += meaning @ self._boost
-        scores: list[float] = weighed.tolist()
+        scores: list[float] = self.scores(row, meaning).tolist()
         order = sorted(self._inside, key=scores.__getitem__, reverse=True)
         found = self._standing(scores, order)
         nearest = self._near.cosine(row, order[0])
         seen = evidence(found, nearest=nearest, known=row.known, words=math.log1p(row.words))
         right, outside = self._facts.correct(seen), self._facts.strange(seen)
         return Parsed(self._ranking(scores, order, found, right=right, outside=outside), outside)
+
+    def scores(self, row: Row, meaning: Floats | None = None) -> Floats:
+        """How far each intent is on its own side of its line."""
+        found: Floats = row.values @ self._weights[row.columns] + self._bias
+        if meaning is not None and self._boost is not None:
+            found += meaning @ self._boost
+        return found
 
     def _standing(self, scores: list[float], order: list[int]) -> Standing:
         """As `nlu.scoring.standings`, of one text."""
