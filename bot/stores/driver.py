@@ -61,7 +61,14 @@ def reached() -> Iterator[None]:
     try:
         yield
     except PyMongoError as exc:
-        raise StoreUnavailable(f"MongoDB could not be used ({explain(exc)}); try again.") from exc
+        raise unavailable(exc) from exc
+
+
+def unavailable(cause: PyMongoError) -> StoreUnavailable:
+    """One error per caller: a shared one would collect everybody's traceback."""
+    error = StoreUnavailable(f"MongoDB could not be used ({explain(cause)}); try again.")
+    error.__cause__ = cause
+    return error
 
 
 def explain(exc: PyMongoError) -> str:

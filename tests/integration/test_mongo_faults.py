@@ -98,9 +98,10 @@ async def test_a_server_that_hangs_is_unavailable_and_got_over(own_mongo: Replic
     await insert(store, entry("j0"))
     own_mongo.members[0].freeze()
     started = time.monotonic()
-    calls = (store.apply(numbered(1)), store.get(Entry, "j0"), store.number(), store.counters(""))
-    answers = await asyncio.gather(*calls, return_exceptions=True)
-    assert [type(answer) for answer in answers] == [StoreUnavailable] * 4
+    units = (store.apply(inserts(entry(f"a{n}"), entry(f"b{n}"))) for n in range(100))
+    reads = (store.get(Entry, "j0"), store.number(), store.counters(""))
+    answers = await asyncio.gather(*reads, *units, return_exceptions=True)
+    assert [type(answer) for answer in answers] == [StoreUnavailable] * 103
     assert time.monotonic() - started < 4
     own_mongo.members[0].thaw()
     assert await store.get(Entry, "j0") == entry("j0")
@@ -194,6 +195,30 @@ async def test_what_was_guarded_cannot_change_unseen(store: MongoStore, mongo_ur
         outcomes = await asyncio.gather(store.apply(guarded), other.apply(changed))
         assert isinstance(outcomes[1], Applied)
     await other.close()
+
+
+async def test_what_waits_together_is_written_together(store: MongoStore, mongo: ReplicaSet) -> None:
+    before = mongo.members[0].ask("serverStatus")["transactions"]["totalCommitted"]
+    units = [
+        unit(Insert(record=entry(f"j{n}"), scope=f"k{n}"), Insert(record=entry(f"l{n}"))) for n in range(200)
+    ]
+    assert await asyncio.gather(*map(store.apply, units)) == [Applied(sequences=(1,))] * 200
+    assert mongo.members[0].ask("serverStatus")["transactions"]["totalCommitted"] - before < 40
+
+
+async def test_who_is_held_up_by_another_process_holds_up_nobody_else(
+    store: MongoStore, mongo_url: str
+) -> None:
+    client: MongoClient[Any] = MongoClient(mongo_url)
+    with client, client.start_session() as session, session.start_transaction():
+        sequences = client.get_default_database()["sequences"]
+        sequences.update_one({"_id": "k1"}, {"$inc": {"value": 1}}, upsert=True, session=session)
+        waiting = [asyncio.create_task(store.apply(numbered(n))) for n in range(3)]
+        for n in range(10, 60):
+            await store.apply(unit(Insert(record=entry(f"j{n}"), scope="k2"), Insert(record=entry(f"l{n}"))))
+        assert not any(task.done() for task in waiting)
+        session.abort_transaction()
+        assert await asyncio.gather(*waiting) == [Applied(sequences=(n,)) for n in (1, 2, 3)]
 
 
 async def test_what_a_killed_process_left_open_is_got_over(store: MongoStore, mongo_url: str) -> None:

@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 
 import pymongo
-from pymongo import ReturnDocument
+from pymongo import IndexModel, ReturnDocument
 from pymongo.errors import PyMongoError
 
 from bot.domain.errors import BadData, StoreUnavailable
@@ -33,14 +33,13 @@ Migration = Callable[[Database], Awaitable[None]]
 
 async def make_schema(db: Database) -> None:
     """The collections and indexes that `bot.domain.schema` names; what is there already stays."""
+    wanted = {collection.name: indexes(kind) for kind, collection in COLLECTIONS.items()}
+    wanted |= {SEQUENCES: [], COUNTERS: [IndexModel("name", name="name")]}
     there = set(await db.list_collection_names())
-    for name in {collection.name for collection in COLLECTIONS.values()} | {SEQUENCES, COUNTERS}:
-        if name not in there:
-            await db.create_collection(name)
-    await db[COUNTERS].create_index("name", name="name")
-    for kind, collection in COLLECTIONS.items():
-        if wanted := indexes(kind):
-            await db[collection.name].create_indexes(wanted)
+    await asyncio.gather(
+        *(db[name].create_indexes(some) for name, some in wanted.items() if some),
+        *(db.create_collection(name) for name, some in wanted.items() if not some and name not in there),
+    )
 
 
 async def _begin(_: Database) -> None:

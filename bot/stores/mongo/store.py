@@ -15,10 +15,10 @@ from bot.domain.ports import Applied, Changes, Finding, Outcome, Query
 from bot.stores.driver import PATIENCE, Client, Database, Document, connect, database, reached
 from bot.stores.mongo.checks import checked, refuse_unfit
 from bot.stores.mongo.documents import documents
+from bot.stores.mongo.groups import Groups
 from bot.stores.mongo.migrations import prepare
-from bot.stores.mongo.transactions import transact
 from bot.stores.mongo.turns import Turns
-from bot.stores.mongo.units import COUNTERS, SEQUENCES, Refused, is_one_write, keys, outcome, write
+from bot.stores.mongo.units import COUNTERS, SEQUENCES, keys
 from bot.stores.records import FIRST_NUMBER, NUMBERS, column, decode, text
 
 T = TypeVar("T", bound=Struct)
@@ -36,7 +36,7 @@ class MongoStore:
     def __init__(self, url: str, *, patience: timedelta = PATIENCE) -> None:
         self._url, self._patience = url, patience
         self._client: Client | None = None
-        self._turns = Turns()
+        self._turns, self._groups = Turns(), Groups(patience)
         self._accepted: set[asyncio.Task[Outcome]] = set()
 
     async def open(self) -> None:
@@ -166,19 +166,9 @@ class MongoStore:
         return database(self._client)
 
     async def _apply(self, db: Database, changes: Changes) -> Outcome:
-        with reached():
-            async with self._turns.after(keys(changes)):
-                try:
-                    return await self._write(db, changes)
-                except Refused as refused:
-                    return await outcome(db, refused)
-
-    async def _write(self, db: Database, changes: Changes) -> Applied:
-        """Raises `Refused`."""
         if not changes.writes and not changes.guards:
-            await db.command("ping")
+            with reached():
+                await db.command("ping")
             return Applied()
-        if is_one_write(changes):
-            await write(db, (), list(changes.writes), None)
-            return Applied()
-        return await transact(db, changes, self._patience)
+        async with self._turns.after(keys(changes)):
+            return await self._groups.apply(db, changes)

@@ -6,10 +6,9 @@ import asyncio
 import random
 import time
 from contextlib import AbstractContextManager, suppress
-from datetime import timedelta
 
 import pymongo
-from pymongo.errors import PyMongoError
+from pymongo.errors import BulkWriteError, PyMongoError
 from pymongo.read_concern import ReadConcern
 
 from bot.domain.ports import Applied, Changes
@@ -23,15 +22,19 @@ SHORTEST, LONGEST = 0.002, 0.1  # seconds between two tries
 FAREWELL = 1.0  # seconds for undoing what will not be committed
 
 
-async def transact(db: Database, changes: Changes, patience: timedelta) -> Applied:
-    """Raises `Refused`, or what the driver raised last. One session for all tries: each ends what is left open."""
-    until, pause = time.monotonic() + patience.total_seconds(), SHORTEST
+async def transact(db: Database, changes: Changes, until: float, *, tries: int = 0) -> Applied:
+    """Raises `Refused`, or what the driver raised last; 0 tries stand for as many as there is time for.
+
+    One session serves all tries: each ends what the one before left open.
+    """
+    pause = SHORTEST
     async with await db.client.start_session() as session:
         while True:
             try:
                 return await _try(db, changes, session, until)
             except PyMongoError as exc:
-                if not _is_passing(exc) or time.monotonic() > until:
+                tries -= 1
+                if not is_passing(exc) or not tries or time.monotonic() > until:
                     raise
             await asyncio.sleep(pause * random.random())  # noqa: S311 - no secret, only spread
             pause = min(pause * 2, LONGEST)
@@ -69,6 +72,9 @@ def _by(until: float) -> AbstractContextManager[None]:
     return pymongo.timeout(max(until - time.monotonic(), SHORTEST))
 
 
-def _is_passing(exc: PyMongoError) -> bool:
-    """Others were in the way, or two at once began the same sequence."""
-    return exc.has_error_label(TRANSIENT) or getattr(exc, "code", None) == DUPLICATE_KEY
+def is_passing(exc: PyMongoError) -> bool:
+    """Nothing was written, since others were in the way, or two at once began the same sequence."""
+    codes = {getattr(exc, "code", None)}
+    if isinstance(exc, BulkWriteError):
+        codes = {error["code"] for error in exc.details["writeErrors"]}
+    return exc.has_error_label(TRANSIENT) or codes == {DUPLICATE_KEY}

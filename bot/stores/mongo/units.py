@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from motor.motor_asyncio import AsyncIOMotorClientSession, AsyncIOMotorCollection
 from msgspec import Struct
 from msgspec.structs import replace
-from pymongo import ReturnDocument, UpdateOne
+from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError
 from pymongo.read_concern import ReadConcern
 
@@ -73,17 +73,16 @@ def scopes(changes: Changes) -> dict[str, int]:
 
 async def advance(db: Database, taken: Mapping[str, int], session: Session) -> dict[str, Iterator[int]]:
     """The sequences of each scope, in the order they are to be given."""
-    given = {}
-    for scope, times in taken.items():
-        found = await db[SEQUENCES].find_one_and_update(
-            {"_id": column(scope)},
-            {"$inc": {"value": times}},
-            upsert=True,
-            return_document=ReturnDocument.AFTER,
-            session=session,
-        )
-        given[scope] = iter(range(found["value"] - times + 1, found["value"] + 1))
-    return given
+    if not taken:
+        return {}
+    ids = {column(scope): scope for scope in taken}
+    steps = [
+        UpdateOne({"_id": id}, {"$inc": {"value": taken[scope]}}, upsert=True) for id, scope in ids.items()
+    ]
+    await db[SEQUENCES].bulk_write(steps, ordered=False, session=session)
+    last = await db[SEQUENCES].find({"_id": {"$in": list(ids)}}, session=session).to_list(len(ids))
+    given = {ids[found["_id"]]: found["value"] for found in last}
+    return {scope: iter(range(given[scope] - times + 1, given[scope] + 1)) for scope, times in taken.items()}
 
 
 def numbered(changes: Changes, given: Mapping[str, Iterator[int]]) -> tuple[list[Write], tuple[int, ...]]:
