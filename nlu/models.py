@@ -211,10 +211,9 @@ class Models:
             found, key=lambda one: one.created_at.timestamp() if one.created_at else 0.0, reverse=True
         )
 
-    def latest(self, engine: str = "") -> str:
-        """The id of the newest usable model (of that engine), or an empty string."""
-        usable = (one.id for one in self.summaries() if not one.damaged)
-        return next((id for id in usable if engine in {"", engine_of(id)}), "")
+    def latest(self) -> str:
+        """The id of the newest usable model, or an empty string."""
+        return next((summary.id for summary in self.summaries() if not summary.damaged), "")
 
     def prune(self, keep: int, protect: Collection[str] = ()) -> list[str]:
         """Remove all but the newest `keep`; a protected id (the live model) always stays. Says what went."""

@@ -14,7 +14,7 @@ from bot.config import Settings
 from bot.domain.ports import Files, Store, Understander
 from bot.services.sharing import SharedModels
 from bot.services.tuning import Tuning
-from nlu.models import Model, Models, Summary, engine_of
+from nlu.models import Model, Models, Summary
 from nlu.promises import Kept, Table, keep, table
 
 
@@ -72,7 +72,6 @@ class Shelf:
             reverse=True,
         )
 
-    async def latest(self, engine: str = "") -> str:
-        """The id of the newest usable model (of that engine), or an empty string."""
-        usable = [summary.id for summary in await self.summaries() if not summary.damaged]
-        return next((id for id in usable if engine in {"", engine_of(id)}), "")
+    async def latest(self) -> str:
+        """The id of the newest usable model, or an empty string."""
+        return next((summary.id for summary in await self.summaries() if not summary.damaged), "")

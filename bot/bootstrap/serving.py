@@ -103,6 +103,8 @@ async def have_the_engine(parts: Parts) -> None:
     live, _ = await parts.tuning.live()
     if not live or engine_of(live) == wanted:
         return
+    if parts.settings.shared and not await _is_ours_to_train(parts):
+        return  # the process that was first sees to it, and we follow
     chosen = await _to_begin_with(parts)
     if engine_of(chosen) == wanted:
         with suppress(TooLate):  # another process was faster
@@ -163,12 +165,21 @@ async def _to_begin_with(parts: Parts) -> str:
     """A model of the configured engine; while that is away, one of the engine that needs nobody."""
     engine = parts.settings.nlu.engine
     try:
-        return await parts.models.latest(engine) or await _train(parts, engine)
+        return await _had(parts, engine) or await _train(parts, engine)
     except EngineUnavailable as error:
         if engine == EMBEDDED:
             raise
         log.warning("engine.away", engine=engine, why=str(error), stands_in=EMBEDDED)
-        return await parts.models.latest(EMBEDDED) or await _train(parts, EMBEDDED)
+        return await _had(parts, EMBEDDED) or await _train(parts, EMBEDDED)
+
+
+async def _had(parts: Parts, engine: str) -> str:
+    """The engine's model that was live last, else its newest: a candidate nobody promoted comes after those."""
+    usable = [
+        one.id for one in await parts.models.summaries() if not one.damaged and engine_of(one.id) == engine
+    ]
+    _, previous = await parts.tuning.live()
+    return next(iter([*(id for id in previous if id in usable), *usable]), "")
 
 
 async def _train(parts: Parts, engine: str) -> str:

@@ -112,6 +112,20 @@ async def test_switching_the_engine_switches_the_live_model_and_back(
     assert answers[0].model == answers[2].model
 
 
+async def test_switching_back_takes_what_was_live_and_no_candidate(
+    rasa: Settings, api: RasaApi, tmp_path: Path
+) -> None:
+    embedded = settings(tmp_path, "embedded", api.url)
+    async with assembled(embedded) as parts:
+        live = await started(parts)
+    async with assembled(rasa) as parts:
+        await started(parts)
+    (tmp_path / "nlu.yml").write_text(SMALL.replace("    - hey\n", "    - hey you\n"), encoding="utf-8")
+    candidate = await bootstrap.train(embedded, None, "embedded")
+    async with assembled(embedded) as parts:
+        assert await started(parts) == live != candidate.id
+
+
 async def test_a_start_while_rasa_is_away_begins_with_the_embedded_engine(
     rasa: Settings, tmp_path: Path
 ) -> None:
