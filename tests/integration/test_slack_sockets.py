@@ -62,7 +62,7 @@ async def until(condition: Callable[[], bool]) -> None:
 @pytest.fixture
 async def bench() -> AsyncIterator[Bench]:
     async with Fake().serving() as slack, aiohttp.ClientSession() as http:
-        slack.ack_seconds = 0.3
+        slack.ack_seconds = 1.0
         yield Bench(slack, http)
 
 
