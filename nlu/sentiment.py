@@ -19,13 +19,14 @@ _LISTED = {
         "hervorragend ausgezeichnet fantastisch wunderbar großartig perfekt begeistert genial traumhaft"
         " spitze spitzenmäßig sensationell liebe wunderschön herrlich hammer traum phänomenal excellent"
         " amazing awesome fantastic perfect wonderful brilliant outstanding superb love loved impressed"
-        " delighted best 😍 🥰 ❤ 🤩 💯"
+        " delighted best thrilled stunning adore obsessed incredible gem knorke liebevoll 😍 🥰 ❤ 🤩 💯"
     ),
     1.0: (
         "gut super toll prima klasse top freundlich nett schnell zufrieden glücklich freue freut schön"
         " lobe lob empfehlen empfehle weiterempfehlen gerne kompliment bestens hilfsbereit bequem fan geil"
         " mega cool bravo gelungen zuverlässig kompetent unkompliziert happy freu danke dankeschön dank"
         " good great nice happy glad pleased helpful friendly lovely beautiful recommend satisfied thanks"
+        " compliment compliments perfectly comfortable favourite favorite respect smoothly"
         " thank smooth reliable gorgeous impressive wow rocks fine enjoyed 😊 🙂 😀 😃 😄 👍 🙏 🎉 👏 💪 ☺ 😁"
     ),
     -1.0: (
@@ -36,7 +37,8 @@ _LISTED = {
         " unbrauchbar nutzlos billig dreist respektlos ignoriert bad poor annoying annoyed disappointed"
         " disappointing disappointment unhappy sad angry rude unhelpful unprofessional slow frustrated"
         " frustrating upset complaint complain unfortunately terrible unreliable useless ignored worse"
-        " sorry stupid dissatisfied overpriced mess lousy downhill shambles 🙁 ☹ 😕 😞 😒 👎 🙄 😢 😭"
+        " incompetent unfriendly arrogant ashamed speechless insulting badly unbelievable sprachlos"
+        " unverantwortlich ausreden sorry stupid dissatisfied overpriced mess lousy downhill shambles 🙁 ☹ 😕 😞 😒 👎 🙄 😢 😭"
     ),
     -2.0: (
         "furchtbar schrecklich katastrophe katastrophal unverschämt unverschämtheit frechheit lächerlich"
@@ -46,6 +48,7 @@ _LISTED = {
         " letzte schande nie sauerei kotzen grottenschlecht awful horrible horrific disgusting disgrace"
         " disgraceful unacceptable ridiculous pathetic worst scam scammers fraud frauds thieves crap shit"
         " shitty bullshit fuck fucking idiots morons furious outrageous appalling hate rubbish garbage"
+        " disaster scandal shame cheated crooks chancers chaos unzumutbar"
         " trash joke shocking never nightmare atrocious wtf 😡 🤬 😠 💩 🤮 👿"
     ),
 }

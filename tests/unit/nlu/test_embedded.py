@@ -1,5 +1,7 @@
 """The embedded engine against the contract of all engines, and what is its own."""
 
+import time
+
 import pytest
 
 from bot.domain.ports import Understander
@@ -47,3 +49,41 @@ def test_lookups_and_synonyms_of_the_training_data_are_found(engine: Embedded) -
     found = engine.parse("Versand nach new york möglich?", Context())
     city = next(entity for entity in found.entities if entity.entity == "city")
     assert (city.value, city.extractor) == ("New York City", "lookup")
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "a",
+        "1",
+        "1 ",
+        "1.1.",
+        "+49 0",
+        "DE12 3456 ",
+        "a@b.",
+        "http://",
+        "nicht ",
+        "nicht dringend ",
+        "hat ",
+        "in meinem namen ",
+        "„",
+        '"a',
+        "bis zum ",
+        "kann ich mit ",
+        "ein echter ",
+        "😊",
+        "ä",
+        "İ",
+        "\u0301",
+        "!?",
+        "> ",
+        "\n",
+    ],
+)
+def test_a_text_of_a_hundred_kilobytes_costs_no_more_than_its_beginning(engine: Embedded, piece: str) -> None:
+    text = piece * (100_000 // len(piece.encode()) + 1)
+    engine.parse(text)
+    started = time.process_time()
+    found = engine.parse(text)
+    assert time.process_time() - started < 0.5
+    assert found.text == text
