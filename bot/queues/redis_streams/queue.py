@@ -23,9 +23,8 @@ FORGOTTEN = 3_600_000  # milliseconds after which a consumer that was never hear
 BREATH = 0.2  # seconds after a read that failed
 SPARED = 0.02  # seconds that a key nobody asked for waits for somebody who does
 
-WAKE, TAKE, EXTEND, DONE, HAND_BACK, TICK, RESTORE, KEEP = (
-    script("common", name)
-    for name in ("wake", "take", "extend", "done", "hand_back", "tick", "restore", "keep")
+WAKE, TAKE, KEEP, DONE, HAND_BACK, TICK, RESTORE = (
+    script("common", name) for name in ("wake", "take", "keep", "done", "hand_back", "tick", "restore")
 )
 
 
@@ -115,7 +114,7 @@ class _Shelf:
     async def extend(self, held: Held) -> bool:
         """While Redis is away nobody else can take it."""
         try:
-            return bool(await self._call(EXTEND, held.key, held.token))
+            return bool(await self._call(KEEP, held.key, held.token))
         except RedisAway:
             return True
 
