@@ -290,6 +290,8 @@ class Speech:
         if not rows:
             raise NotAllowed("There is nothing of it at the customer's that could be changed.")
         row = rows[0]
+        if row.state is MessageState.IN_DOUBT:
+            raise NotAllowed("It may have arrived; say first whether it did (Send again, It arrived).")
         settled = row.state in {MessageState.SENT, MessageState.FAILED}
         if not settled and not (row.state in WAITING and not row.parts_sent):
             raise NotAllowed(f"The message is {row.state}; look again in a moment.")

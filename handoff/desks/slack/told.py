@@ -142,6 +142,10 @@ _REFUSALS = (
         r"Only a message in doubt can be confirmed by hand\.",
         "Bestätigen lässt sich nur, was vielleicht angekommen ist.",
     ),
+    (
+        r"It may have arrived; say first whether it did \(Send again, It arrived\)\.",
+        "Vielleicht ist es angekommen; erst sagen, ob es das ist (Noch einmal senden, Ist angekommen).",
+    ),
     (r"Only your own words can be changed\.", "Ändern lassen sich nur die eigenen Worte."),
     (
         r"There is nothing of it at the customer's that could be changed\.",
