@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Protocol
 
 import structlog
@@ -22,6 +22,7 @@ class Folder(Protocol):
     """The model files of this machine. Blocking; called in a thread."""
 
     def has(self, id: str) -> bool: ...
+    def prune(self, keep: int, protect: Collection[str] = ()) -> list[str]: ...
     def read(self, id: str) -> bytes: ...
     def describe(self, id: str) -> dict[str, Any]: ...
 
@@ -51,12 +52,13 @@ class SharedModels:
         if here and not shared:
             await self._share(id, keep)
         elif shared and not here:
-            await self._fetch(id, shared["file"])
+            await self._fetch(id, shared["file"], keep | {id})
 
-    async def _fetch(self, id: str, key: str) -> None:
+    async def _fetch(self, id: str, key: str, keep: frozenset[str]) -> None:
         content = await self._files.get(key)
         if content is not None:
             await asyncio.to_thread(self._folder.write, id, content)
+            await asyncio.to_thread(self._folder.prune, KEPT, keep)  # those that went can be fetched again
             log.info("model.fetched", model=id, bytes=len(content))
 
     async def _share(self, id: str, keep: frozenset[str]) -> None:

@@ -16,6 +16,7 @@ import pytest
 import pytest_asyncio
 from msgspec.structs import replace
 
+from bot.queues.redis_streams.queue import TTL
 from nlu.models import Models, name
 from tests.e2e.cluster import Cluster, clustered
 from tests.e2e.server import PASSWORD, Api, Customer, Server
@@ -28,6 +29,7 @@ pytestmark = [pytest.mark.timeout(180), pytest.mark.asyncio(loop_scope="module")
 
 PROMOTED_WITHIN = 2.0  # seconds, everywhere
 BACK_WITHIN = 5.0  # seconds after a database is
+LEASE = TTL.total_seconds()
 
 
 def fresh(redis: RedisServer) -> str:
@@ -196,30 +198,34 @@ async def test_restarting_one_after_the_other_loses_nothing(
 # ── One poller ──────────────────────────────────────────────────────────────────────────────────
 
 
-async def test_one_worker_polls_and_when_it_stops_the_other_goes_on(
+async def test_one_worker_polls_and_when_it_stops_or_dies_the_other_goes_on(
     tmp_path: Path, models: Path, mongo_url: str, redis: RedisServer
 ) -> None:
     async with TelegramApi().serving() as telegram:
         account = (
             f"  telegram: [{{account: shop, token: '{TOKEN}', mode: polling, api_url: '{telegram.url}'}}]\n"
         )
-        async with clustered(tmp_path, models, mongo_url, fresh(redis), web=1, channels=account) as cluster:
-            for number in range(2):
-                telegram.offer(text_update(700 + number, "Wo ist mein Paket 4711?", number))
-                await sent(telegram, number + 1)
-                if number == 0:
-                    assert await poller(cluster).stop() == 0
+        async with clustered(tmp_path, models, mongo_url, fresh(redis), account, web=0, workers=3) as cluster:
+            await answered(telegram, 1, within=10)
+            (first,) = pollers(cluster)
+            assert await first.stop() == 0
+            await answered(telegram, 2, within=10)
+            (second,) = pollers(cluster) - {first}
+            await second.kill()
+            await answered(telegram, 3, within=LEASE + 10)
+            assert len(pollers(cluster)) == 3
 
 
-async def sent(telegram: TelegramApi, many: int) -> None:
-    async with asyncio.timeout(10):
+async def answered(telegram: TelegramApi, many: int, within: float) -> None:
+    telegram.offer(text_update(700 + many, "Wo ist mein Paket 4711?", many))
+    async with asyncio.timeout(within):
         while len(telegram.sent) < many:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
 
 
-def poller(cluster: Cluster) -> Server:
-    (found,) = [server for server in cluster.workers if "poll.begun" in server.log()]
-    return found
+def pollers(cluster: Cluster) -> set[Server]:
+    """Whoever polls or has polled."""
+    return {server for server in cluster.workers if "poll.begun" in server.log()}
 
 
 # ── Away and back ───────────────────────────────────────────────────────────────────────────────

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,12 @@ class Folder:
 
     def read(self, id: str) -> bytes:
         return self.models[id]
+
+    def prune(self, keep: int, protect: Collection[str] = ()) -> list[str]:
+        gone = [id for id in list(self.models)[:-keep] if id not in protect]
+        for id in gone:
+            del self.models[id]
+        return gone
 
     def describe(self, id: str) -> dict[str, Any]:
         return {"id": id, "examples": len(self.models[id])}
@@ -64,6 +70,18 @@ async def test_a_model_trained_on_one_machine_is_had_by_another(machines: Machin
     await there.ensure("m1")
     assert there_folder.models == {"m1": b"model m1"}
     assert (await there.known())["m1"]["examples"] == 8
+
+
+async def test_a_machine_keeps_a_few_and_those_one_can_go_back_to(
+    machines: Machines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sharing, "KEPT", 2)
+    _, here = machines.one("m1", "m2", "m3", "m4")
+    folder, there = machines.one()
+    for name in ("m1", "m2", "m3", "m4"):
+        await here.ensure(name, frozenset({"m1"}))
+        await there.ensure(name, frozenset({"m1"}))
+    assert set(folder.models) == {"m1", "m3", "m4"}
 
 
 async def test_a_model_nobody_has_is_left_to_whoever_loads_it(machines: Machines) -> None:
