@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -50,12 +51,18 @@ _SMALL = (
 )
 
 
+@cache
 def executable() -> str | None:
-    """The named one, the installed one, else the one of the test dependencies."""
-    if named := os.environ.get("MONGOD"):
-        return shutil.which(named)
+    """The named one, the installed one, else the one of the test dependencies; one that does not start is none."""
     wheel = Path(sysconfig.get_path("purelib")) / "fiftyone" / "db" / "bin" / "mongod"
-    return shutil.which("mongod") or shutil.which(wheel)
+    named = os.environ.get("MONGOD")
+    candidates = [named] if named else ["mongod", str(wheel)]
+    return next((found for name in candidates if (found := shutil.which(name)) and _starts(found)), None)
+
+
+def _starts(found: str) -> bool:
+    """Where a library is missing, it does not."""
+    return subprocess.run([found, "--version"], capture_output=True, check=False).returncode == 0
 
 
 class Mongod:

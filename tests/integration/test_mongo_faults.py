@@ -102,7 +102,7 @@ async def test_a_server_that_hangs_is_unavailable_and_got_over(own_mongo: Replic
     reads = (store.get(Entry, "j0"), store.number(), store.counters(""))
     answers = await asyncio.gather(*reads, *units, return_exceptions=True)
     assert [type(answer) for answer in answers] == [StoreUnavailable] * 103
-    assert time.monotonic() - started < 4
+    assert time.monotonic() - started < 6
     own_mongo.members[0].thaw()
     assert await store.get(Entry, "j0") == entry("j0")
     await store.close()
