@@ -44,7 +44,7 @@ from nlu import boost
 from nlu.answers import check as check_answers
 from nlu.comparison import Comparison, compare
 from nlu.evaluation import Pairs, Report, ask, cross_validation, report
-from nlu.models import Model
+from nlu.models import Model, Summary
 from nlu.page import page
 from nlu.promises import keep, table
 from nlu.reading import TrainingData, read
@@ -121,14 +121,25 @@ async def models(settings: Settings) -> list[dict[str, Any]]:
     async with _shelf(settings) as shelf:
         live, previous = await shelf.tuning.live()
         summaries = await shelf.summaries()
+        kept = {one.id: await _kept(settings, shelf, one) for one in summaries}
     return [
         {
             **msgspec.to_builtins(summary),
             "live": summary.id == live,
             "previous": bool(previous) and summary.id == previous[0],
+            **kept[summary.id],
         }
         for summary in summaries
     ]
+
+
+async def _kept(settings: Settings, shelf: Shelf, summary: Summary) -> dict[str, float]:
+    """What the model makes of the promise, if one is made and the model is good for anything."""
+    promise = settings.nlu.thresholds.wrong_answers
+    if promise is None or summary.damaged:
+        return {}
+    kept = keep(table(await shelf.get(summary.id)), promise)
+    return {"wrong_answers": promise, "can_answer": kept.answered}
 
 
 async def promote(settings: Settings, model: str) -> None:

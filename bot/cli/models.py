@@ -125,6 +125,8 @@ def models(ctx: click.Context, *, machine: bool) -> None:
 
 def _row(model: Mapping[str, Any]) -> tuple[str, ...]:
     scores = ", ".join(f"{name} {number(value)}" for name, value in (model.get("scores") or {}).items())
+    if (promise := model.get("wrong_answers")) is not None:
+        scores += f"; {model['can_answer']:.0%} answered for {promise:.1%} wrong"
     state = "live" if model.get("live") else "previous" if model.get("previous") else ""
     trained = str(model.get("created_at") or "")[:16].replace("T", " ")
     examples = str(model.get("examples") or "")

@@ -79,3 +79,13 @@ async def test_check_says_what_a_promise_comes_to(settings: Settings) -> None:
     assert "2.0% wrong answers" in finding.detail
     assert "greeting" in finding.detail
     assert "refund" not in finding.detail
+
+
+async def test_models_say_what_they_make_of_the_promise(settings: Settings) -> None:
+    (listed,) = await bootstrap.models(settings)
+    assert listed["wrong_answers"] == 0.4
+    assert 0 < listed["can_answer"] < 1
+    free = replace(
+        settings, nlu=replace(settings.nlu, thresholds=replace(settings.nlu.thresholds, wrong_answers=None))
+    )
+    assert "can_answer" not in (await bootstrap.models(free))[0]
