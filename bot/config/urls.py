@@ -16,7 +16,7 @@ USER = r"(?:[^\s@/?#]+@)?"  # a password's special characters are percent-encode
 HOSTS = r"[^\s,@/?#]+(?:,[^\s,@/?#]+)*"
 SQLITE = re.compile(r"sqlite:///[^?#]+")
 MONGODB = re.compile(rf"mongodb(?:\+srv)?://{USER}{HOSTS}(?:/[\w-]*)?(?:\?\S+)?")
-REDISES = re.compile(rf"rediss?://{USER}[^\s,@/?#]+(?:/\d*)?(?:\?\S+)?")
+REDISES = re.compile(rf"rediss?(?:://{USER}[^\s,@/?#]+|\+cluster://{USER}{HOSTS})(?:/\d*)?(?:\?\S+)?")
 PASSWORD = re.compile(r"://[^@/]*:(?P<password>[^@/]+)@")
 CREDENTIALS = re.compile(r"://\S*@")
 REPLICA_SET = re.compile(r"replicaSet=[\w.-]+")

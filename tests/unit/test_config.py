@@ -210,6 +210,7 @@ MISTAKES = [
     ("store: mongodb:///switchboard", "store: is no database we know;"),
     ("store: mongodb://h/switchboard", "queue: memory: keeps what is being sent in one process,"),
     ("queue: redis://h", "queue: redis is for several processes, and a sqlite: store belongs to one;"),
+    ("queue: 'redis://a,b'", "queue: is no queue we know;"),
     ("queue: redis://", "queue: is no queue we know; write memory:// or redis://host:6379/0."),
     ("store: sqlite:///", "store: is no database we know;"),
     ("queue: kafka://x", "queue: is no queue we know;"),
@@ -287,7 +288,7 @@ TOGETHER = [
         "mongodb+srv://u:${KEY}@cluster.example/switchboard",
         "rediss://:${KEY}@h:6380/1?ssl_cert_reqs=required",
     ),
-    ("${MONGODB:-mongodb://h/d}", "redis://a:7000?cluster=true"),
+    ("${MONGODB:-mongodb://h/d}", "rediss+cluster://:${KEY}@a:7000,b:7001?prefix=brand"),
 ]
 
 
