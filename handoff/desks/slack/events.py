@@ -8,15 +8,24 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 from msgspec import Raw
+from msgspec.structs import replace
 
 from bot.domain.desks import DeskEvent, Gone
-from bot.domain.errors import MalformedPayload, Misconfigured, NotAllowed, SendDeferred, SendRejected
+from bot.domain.errors import (
+    MalformedPayload,
+    Misconfigured,
+    NotAllowed,
+    SendDeferred,
+    SendError,
+    SendRejected,
+)
 from bot.domain.messages import Attachment, Direction
 from bot.domain.ports import Act, Add, AgentAction, Changes, Insert
 from handoff.desks.base import DeskDeps
@@ -36,6 +45,10 @@ UNKNOWN_TRIES = 4  # until a thread that is nobody's card is let go
 OVERTAKEN_TRIES = 2
 REFUSED = 1000  # people in threads who were told that they do not speak to customers
 FILES = 10
+FILE_TRIES = 4  # until a message goes without a file that Slack does not hand over
+FILES_ALARM = f"{DESK} files"
+NOT_READ = "Slack does not let the app read files; an operator has to add the scope files:read."
+TOO_MANY = f"Only {FILES} files of a message are taken along."
 LONGEST_NAME = 40
 TROUBLE = {
     "channel_archive": "The channel {channel} was archived; its cards go to the default channel.",
@@ -210,7 +223,12 @@ class Events:
     async def _say(
         self, event: DeskEvent, told: Event, name: str, known: dict[str, Any]
     ) -> AgentAction | None:
-        text, files = await self._words(told["message"]), await self._attached(told["message"])
+        text = await self._words(told["message"])
+        files = await self._attached(told["message"], event.attempts)
+        absent = [one for one in files if one.missing]
+        files = tuple(one for one in files if not one.missing)
+        if absent:
+            await self._left_out(event, absent, alone=not text.strip() and not files)
         if not text.strip() and not files:
             return None
         return AgentAction(id=name, action=Act.SAY, text=text, attachments=files, written=name, **known)
@@ -241,10 +259,35 @@ class Events:
         names = await self._members.names(markup.named(message))
         return markup.words(message, names).replace("\0", "")
 
-    async def _attached(self, message: Event) -> tuple[Attachment, ...]:
+    async def _attached(self, message: Event, attempts: int) -> tuple[Attachment, ...]:
         files = message.get("files")
-        found = [one for one in files if isinstance(one, dict)][:FILES] if isinstance(files, list) else []
-        return tuple([await self._files.fetched(described(one)) for one in found])
+        found = [one for one in files if isinstance(one, dict)] if isinstance(files, list) else []
+        had = [await self._had(described(one), attempts) for one in found[:FILES]]
+        more = (replace(described(one), missing=TOO_MANY) for one in found[FILES:])
+        return (*had, *more)
+
+    async def _had(self, file: Attachment, attempts: int) -> Attachment:
+        """A file that cannot be had keeps back neither the words nor the other files."""
+        try:
+            had = await self._files.fetched(file)
+        except Misconfigured as error:
+            await self._deps.alarm(FILES_ALARM, error.reason)
+            return replace(file, missing=NOT_READ)
+        except SendDeferred as error:
+            if attempts < FILE_TRIES:
+                raise
+            return replace(file, missing=error.reason)
+        await self._deps.works(FILES_ALARM)
+        return had
+
+    async def _left_out(self, event: DeskEvent, files: Sequence[Attachment], *, alone: bool) -> None:
+        """Its author hears which of their files did not come along. Raises `NotAllowed` when that is all."""
+        look = self._look()
+        why = " ".join(look("refused.file", name=one.name, why=look.note(one.missing)) for one in files)
+        if alone:
+            raise NotAllowed(why)
+        with suppress(SendError):
+            await self.tell(event, why)
 
     # ── Telling ─────────────────────────────────────────────────────────────────────────────────
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from bot.domain.errors import SendDeferred, SendRejected
+from bot.domain.errors import Misconfigured, SendDeferred, SendRejected
 from bot.domain.messages import Attachment, AttachmentKind
 from bot.domain.ports import Files
 from handoff.desks.slack.api import SlackApi
@@ -77,12 +77,16 @@ class SlackFiles:
     async def fetched(self, attachment: Attachment) -> Attachment:
         """Kept in our store, or with the reason why it could not be had.
 
-        Raises `SendDeferred` when it is worth another try.
+        Raises `SendDeferred` when it is worth another try, `Misconfigured` when the app may not read files.
         """
         if attachment.missing:
             return attachment
         try:
             known, content = await self._content(attachment)
+        except Misconfigured:
+            raise
+        except Misconfigured:
+            raise
         except SendRejected as error:
             return replace(attachment, missing=error.reason)
         if not content:

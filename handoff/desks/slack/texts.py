@@ -189,6 +189,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Diese Person darf hier nicht mit Kunden sprechen.",
         "This person may not speak to customers here.",
     ),
+    "refused.file": ("{name} kam nicht mit: {why}", "{name} did not come along: {why}"),
     "refused.claimed": ("{owner} hat diesen Fall.", "{owner} has this case."),
     "refused.closed": (
         "Fall #{number} ist abgeschlossen. Er geht weiter, wenn der Kunde wieder schreibt.",

@@ -10,6 +10,39 @@ import re
 _CASE = r"Case #(?P<number>\d+)"
 _STATE = r"(?P<state>[a-z]+)"
 
+# ── Why a file did not come along ──
+_FILES = (
+    (
+        r"Slack does not let the app read files; an operator has to add the scope files:read\.",
+        "Slack lässt die App keine Dateien lesen; der Betrieb muss das Recht files:read ergänzen.",
+    ),
+    (
+        r"Only (?P<number>\d+) files of a message are taken along\.",
+        "Mehr als {number} Dateien einer Nachricht gehen nicht mit.",
+    ),
+    (r"The file was deleted\.", "Die Datei wurde gelöscht."),
+    (r"The file is empty\.", "Die Datei ist leer."),
+    (r"(?:It|The file) is larger than (?P<size>\d+) MB\.", "Sie ist größer als {size} MB."),
+    (r"The file is not there any more\.", "Die Datei gibt es nicht mehr."),
+    (
+        r"The file is not kept at Slack.+",
+        "Die Datei liegt nicht bei Slack, sondern woanders; bitte selbst anhängen.",
+    ),
+    (
+        r"The file is older than this workspace's plan keeps\.",
+        "Die Datei ist älter, als der Tarif dieses Workspace aufhebt.",
+    ),
+    (
+        r"It is a (?:post|canvas) of Slack's, not a file; copy its text\.",
+        "Das ist ein Dokument von Slack, keine Datei; bitte den Text kopieren.",
+    ),
+    (r"It is a list of Slack's, not a file\.", "Das ist eine Liste von Slack, keine Datei."),
+    (
+        r"(?:Slack did not hand the file over.*|What came is not the whole file\.)",
+        "Slack gibt die Datei gerade nicht her; bitte noch einmal anhängen.",
+    ),
+)
+
 # ── Notes, for everybody under the card ──
 _NOTES = (
     (r"#(?P<number>\d+) still waits for somebody\.", "#{number} wartet noch auf jemanden."),
@@ -162,7 +195,7 @@ _REFUSALS = (
 )
 
 GERMAN: tuple[tuple[re.Pattern[str], str], ...] = tuple(
-    (re.compile(pattern, re.DOTALL), said) for pattern, said in (*_NOTES, *_REFUSALS)
+    (re.compile(pattern, re.DOTALL), said) for pattern, said in (*_FILES, *_NOTES, *_REFUSALS)
 )
 # Both languages: the level and the reasons are the engine's words.
 CALLS = re.compile(r"#(?P<number>\d+) is (?P<level>[a-z]+): (?P<reasons>.+)\.", re.DOTALL)
