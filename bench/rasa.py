@@ -39,6 +39,7 @@ from nlu.training import train
 SCRIPT = PROJECT / "rasa.sh"
 TOKEN, PORT = "bench", 5055
 AT_ONCE = 8
+ROUNDS = 5  # of the embedded engine, whose messages are over before a machine's mood shows
 LIGHT = (PROJECT / "config.yml").read_text(encoding="utf-8")
 DIET = """\
 recipe: default.v1
@@ -88,7 +89,7 @@ async def embedded(data: Path, tests: Sequence[Example], work: Path) -> Measured
     async def ask(text: str) -> str:
         return engine.parse(text).intent.name
 
-    times, right = await _ask_all(ask, tests)
+    times, right = await _ask_all(ask, [*tests] * ROUNDS)
     return _measured(
         trained.seconds, loaded, times, right, at_once=0.0, resident=_alone(work, trained.id, tests)
     )
@@ -283,7 +284,7 @@ def _print(name: str, one: Measured, ours: Measured | None = None) -> None:
         f"{one.at_once:,.0f}" if one.at_once else "-",
         f"{one.resident:,.0f}",
     )
-    ratio = f"   {one.p50 / ours.p50:.0f} times as long as embedded, at the median" if ours else ""
+    ratio = f"   embedded: {ours.rate / one.rate:.0f} times as many a second" if ours else ""
     print(f"{name:24}" + "".join(f"{cell:>12}" for cell in cells) + ratio, flush=True)
 
 
