@@ -208,7 +208,7 @@ async def _score(models: Path, id: str, test: Path) -> Report:
 
 
 def _cost(models: Path, id: str, test: Path) -> Cost:
-    command = [sys.executable, "-m", "bench.parsing", str(models), id, str(test)]
+    command = [sys.executable, "-m", "bench._parsing", str(models), id, str(test)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     return Cost(*json.loads(done.stdout))
 

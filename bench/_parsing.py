@@ -1,6 +1,6 @@
 """What a process costs that only loads a model and parses; prints JSON for `bench.nlu`.
 
-python -m bench.parsing MODELS ID FILE
+python -m bench._parsing MODELS ID FILE
 """
 
 from __future__ import annotations
