@@ -86,7 +86,7 @@ async def test_a_file_that_cannot_be_had_is_told_and_nothing_is_sent(tmp_path: P
         before = len(here.here.channel.texts)
         await put(here, path, here.card.ts)
         assert here.here.channel.texts[before:] == []
-        assert "lässt sich nicht senden: D" in here.whispers(ADA)[-1]
+        assert "Datei" in here.whispers(ADA)[-1]
 
 
 @pytest.mark.parametrize("name", ["event-message-reply", "event-message-changed", "event-app-uninstalled"])
