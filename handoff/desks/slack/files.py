@@ -85,8 +85,6 @@ class SlackFiles:
             known, content = await self._content(attachment)
         except Misconfigured:
             raise
-        except Misconfigured:
-            raise
         except SendRejected as error:
             return replace(attachment, missing=error.reason)
         if not content:
