@@ -97,7 +97,8 @@ class Timers:
         fallback = self._rules.department(case.department).fallback
         if fallback not in self._rules.departments:
             return case, []
-        moved = cases.move(case, fallback, now)
+        # Whoever waited for both times to pass waits now for the other department, and hears of it once.
+        moved = replace(cases.move(case, fallback, now), unclaimed_until=None)
         return moved, [self._fact(Did.MOVED, moved, now, before=case.department, why=why)]
 
     def _lease_due(self, case: Case, now: datetime) -> Changed:

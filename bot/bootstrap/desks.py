@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import aiohttp
@@ -15,6 +15,7 @@ from bot.config import ConfigError, Settings, convert
 from bot.domain.answers import PLACEHOLDER, AnswerBook, shown
 from bot.domain.cases import Agent, Case
 from bot.domain.desks import SavedAnswer
+from bot.domain.errors import Misconfigured
 from bot.domain.ids import new_id
 from bot.domain.messages import Address
 from bot.domain.ports import Broadcast, Capabilities, Commit, Desk, Files, Query, Store
@@ -24,6 +25,8 @@ from bot.services.reporting import Reporting
 from handoff.desks.base import Canned, DeskDeps
 from handoff.desks.console import ConsoleDesk
 from handoff.desks.slack import Slack, SlackSettings
+from handoff.desks.slack.look import GROUP
+from handoff.desks.slack.settings import CHANNEL, CHANNEL_ID
 from handoff.takeover import Takeover
 
 SLACK = "slack"
@@ -36,11 +39,26 @@ def slack_settings(settings: Settings) -> SlackSettings | None:
     raw = settings.desks.slack
     if raw is None:
         return None
-    known: SlackSettings = convert(raw, SlackSettings, "desks.slack")
-    unknown = sorted(set(known.channels) - {"default", *settings.departments})
-    if unknown:
-        raise ConfigError(f"{settings.file}: desks.slack.channels.{unknown[0]}: there is no such department.")
+    try:
+        known: SlackSettings = convert(raw, SlackSettings, "desks.slack")
+        known.require()
+    except (ConfigError, Misconfigured) as exc:
+        raise ConfigError(f"{settings.file}: {exc}") from exc
+    for place, problem in _nowhere(known, settings):
+        raise ConfigError(f"{settings.file}: {place}: {problem}")
     return known
+
+
+def _nowhere(known: SlackSettings, settings: Settings) -> Iterator[tuple[str, str]]:
+    """What names something that is not there, in this section and in others that speak of Slack."""
+    for name in sorted(set(known.channels) - {"default", *settings.departments}):
+        yield f"desks.slack.channels.{name}", "there is no such department."
+    for name, one in settings.departments.items():
+        if one.desk_channel and not CHANNEL.fullmatch(one.desk_channel):
+            yield f"departments.{name}.desk_channel", CHANNEL_ID
+    for index, rule in enumerate(settings.routing):
+        if rule.ping not in {"", "here"} and not GROUP.fullmatch(rule.ping):
+            yield f"routing[{index}].ping", "write here, or the id of a user group such as S0123456789."
 
 
 class Around(Struct, frozen=True, kw_only=True):

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
+from click.testing import CliRunner
 
+from bot.cli import cli
 from bot.domain.errors import Misconfigured
 from bot.domain.ports import Finding
 from bot.domain.routing import Department
@@ -138,10 +141,10 @@ async def test_a_secret_that_looks_like_none_is_told(bench: Bench) -> None:
     [
         ({"token": "xoxp-1"}, "xoxb-"),
         ({"app_token": "xoxb-1"}, "xapp-"),
-        ({"signing_secret": ""}, "signing_secret is empty"),
-        ({"channels": {"billing": "C0BILLING"}}, "channels.default"),
-        ({"channels": {"default": "#service"}}, "ids such as"),
-        ({"agents": {"ada": {}}}, "member ids"),
+        ({"signing_secret": ""}, "desks.slack.signing_secret: it is empty"),
+        ({"channels": {"billing": "C0BILLING"}}, "desks.slack.channels.default: it is missing"),
+        ({"channels": {"default": "#service"}}, "desks.slack.channels.default: .*C0123"),
+        ({"agents": {"ada": {}}}, "desks.slack.agents.ada: .*member id"),
     ],
 )
 def test_what_cannot_work_stops_the_start(changes: dict[str, Any], words: str) -> None:
@@ -164,6 +167,41 @@ def test_a_wrong_key_is_named_with_its_place(changes: dict[str, Any], place: str
     with pytest.raises(BadShape) as caught:
         settings(**changes)
     assert caught.value.path == place
+
+
+SECTION = "token: xoxb-1, signing_secret: s, channels: {default: C012}"
+WRONG = {
+    "desks.slack.token: this is no bot token": "desks: {slack: {token: xoxp-1, channels: {default: C012}}}",
+    "desks.slack.signing_secret: it is empty": "desks: {slack: {token: xoxb-1, channels: {default: C012}}}",
+    "desks.slack.tokn: there is no such key": f"desks: {{slack: {{{SECTION}, tokn: x}}}}",
+    "desks.slack.channels.sales: there is no such department": (
+        "desks: {slack: {token: xoxb-1, signing_secret: s, channels: {default: C012, sales: C013}}}"
+    ),
+    "desks.slack.channels.default: Slack shows the id": (
+        "desks: {slack: {token: xoxb-1, signing_secret: s, channels: {default: general}}}"
+    ),
+    "departments.press.desk_channel: Slack shows the id": (
+        f"desks: {{slack: {{{SECTION}}}}}\ndepartments: {{press: {{desk_channel: '#press'}}}}"
+    ),
+    "routing[0].ping: write here, or the id of a user group": (
+        f"desks: {{slack: {{{SECTION}}}}}\n"
+        "departments: {service: {}}\nrouting: [{when: {}, to: service, ping: '@channel'}]"
+    ),
+}
+
+
+@pytest.mark.parametrize("command", [("serve",), ("check", "--offline")], ids=lambda typed: typed[0])
+@pytest.mark.parametrize(("sentence", "text"), WRONG.items(), ids=WRONG)
+def test_a_wrong_section_stops_the_start_with_the_keys_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...], sentence: str, text: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    config = tmp_path / "config.yml"
+    answers = Path(__file__).parents[2] / "nlu/data/answers.yml"
+    config.write_text(f"nlu: {{answers: {answers}}}\nserver: {{port: 0}}\n{text}\n", encoding="utf-8")
+    result = CliRunner().invoke(cli, ["--config", str(config), *command])
+    assert result.exit_code == (2 if command == ("serve",) else 1)
+    assert f"{config}: {sentence}" in result.output
 
 
 def test_settings_show_no_secret() -> None:

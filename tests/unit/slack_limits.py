@@ -30,7 +30,9 @@ NEEDED = {
 def wrong_payload(payload: dict[str, Any]) -> list[str]:
     """Complaints; none when Slack would take it."""
     do, arguments = payload["do"], payload["arguments"]
-    found = [] if set(payload) == {"do", "channel", "key", "arguments"} else [f"fields: {sorted(payload)}"]
+    fields = set(payload) - {"calls", "quiet"}
+    found = [] if fields == {"do", "channel", "key", "arguments"} else [f"fields: {sorted(payload)}"]
+    found += wrong_blocks(payload.get("quiet", []))
     found += [f"{do} takes no {name}" for name in set(arguments) - ARGUMENTS[do]]
     found += [f"{do} needs {name}" for name in NEEDED.get(do, ARGUMENTS[do]) - set(arguments)]
     found += [] if 0 < len(payload["key"]) <= KEY_LENGTH and payload["channel"] else ["no key or no channel"]

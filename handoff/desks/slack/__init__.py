@@ -52,8 +52,10 @@ class Slack(SlackDesk):
         self._workspace = WORKSPACE
         self._introduction: asyncio.Task[None] | None = None
         self._verify = Verifier(settings.signing_secret, deps.clock) if settings.signing_secret else None
-        super().__init__(settings, api, self.look, files, deps.clock, deps.alarm, deps.works)
         members = Members(api, settings.agents)
+        super().__init__(
+            settings, api, self.look, files, deps.clock, deps.alarm, deps.works, away=members.away
+        )
         reading = Reading(deps.store, self.look)
         self.actions = Actions(deps, api, members, reading, self.look)
         self._events = Events(settings, deps, api, members, files, reading, self.look, self.actions.show_home)

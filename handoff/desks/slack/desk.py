@@ -9,7 +9,7 @@ from typing import Any
 
 from bot.domain.cases import Case
 from bot.domain.desks import Card, Left, Mark, Post, Story
-from bot.domain.errors import Misconfigured, RecipientUnreachable, SendRejected
+from bot.domain.errors import Misconfigured, RecipientUnreachable, SendError, SendRejected
 from bot.domain.messages import Attachment, AttachmentKind
 from bot.domain.outbox import Posting, Receipt
 from bot.domain.ports import Clock, Payload, Rate
@@ -24,10 +24,17 @@ GONE = {"message_not_found", "thread_not_found", "cannot_reply_to_message"}
 FINAL = {*GONE, "cant_update_message", "edit_window_closed"}  # what stands there stays as it is
 LOOKED_BACK = timedelta(days=7)  # for a card whose answer was lost
 REACTIONS = Rate(key=f"{DESK}:reactions", per_second=50 / 60, burst=20)
-PER_CHANNEL, AT_ONCE = 1.0, 2  # messages a second and in a burst, https://docs.slack.dev/apis/web-api/rate-limits
+PER_CHANNEL, AT_ONCE = (
+    1.0,
+    2,
+)  # messages a second and in a burst, https://docs.slack.dev/apis/web-api/rate-limits
 CARD = "card:"
 Sound = Callable[[str, str], Awaitable[None]]
 Works = Callable[[str], Awaitable[None]]
+
+
+async def _nobody_knows(user: str) -> bool:
+    return False
 
 
 class SlackDesk:
@@ -45,6 +52,7 @@ class SlackDesk:
         clock: Clock,
         alarm: Sound,
         works: Works,
+        away: Callable[[str], Awaitable[bool]] = _nobody_knows,
     ) -> None:
         self._settings = settings
         self._default = settings.channels[DEFAULT]
@@ -54,6 +62,7 @@ class SlackDesk:
         self._clock = clock
         self._alarm = alarm
         self._works = works
+        self._away = away
         self._do: dict[str, Callable[[Payload], Awaitable[str]]] = {
             "post": self._post,
             "update": self._update,
@@ -117,11 +126,22 @@ class SlackDesk:
 
     async def _posted(self, channel: str, payload: Payload) -> str:
         try:
-            ts = await self._api.post(channel, **_said(payload))
+            ts = await self._api.post(channel, **_said(await self._considerate(payload)))
         except Rejected as error:
             raise _gone(error) from error
         await self._works(_channel(channel))
         return receipt_of(channel, ts)
+
+    async def _considerate(self, payload: Payload) -> Payload:
+        """Who is away is told without being called; where Slack does not say, they are called."""
+        if not payload.get("calls") or self._settings.ping_away:
+            return payload
+        try:
+            if not await self._away(payload["calls"]):
+                return payload
+        except SendError:
+            return payload
+        return {**payload, "arguments": {**payload["arguments"], "blocks": payload["quiet"]}}
 
     async def _update(self, payload: Payload) -> str:
         """A card that is gone has to come anew; a line that is gone is nobody's loss."""

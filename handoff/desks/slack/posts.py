@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
+from msgspec.structs import replace
 
 from bot.domain.cases import Case
 from bot.domain.desks import Left, Mark, Story, ThreadPost
@@ -77,6 +78,8 @@ def line(post: ThreadPost, look: Look) -> tuple[Payload, ...]:
         thread=post.card_receipt,
         receipt=post.receipt,
     )
+    if owner := _reminded(post.case, message):  # who sends it knows whether they are there
+        said |= {"calls": owner, "quiet": _line(post.case, replace(message, ping=""), look)}
     return said, *_uploads(message, post.card_receipt, look, post.uploaded)
 
 
@@ -173,6 +176,11 @@ def _system_note(case: Case, message: Message, look: Look) -> list[Part]:
         return rich(section(*(words(piece, italic=True) for piece in told)))
     text = escape(one_line(look.note(message.text), 2 * WHY))
     return [{"type": "section", "text": marked(f"{called} {text}")}]
+
+
+def _reminded(case: Case, message: Message) -> str:
+    """The owner whom a note calls by name."""
+    return user_of(case.owner) if message.author.kind is AuthorKind.SYSTEM and message.ping == "owner" else ""
 
 
 def _called(case: Case, ping: str) -> str:

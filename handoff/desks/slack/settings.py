@@ -13,6 +13,8 @@ from bot.domain.strict import NonEmpty
 DEFAULT = "default"  # the channel of every department that has none of its own
 CHANNEL = re.compile(r"[CG][A-Z0-9]{2,}")
 MEMBER = re.compile(r"[UW][A-Z0-9]{2,}")
+CHANNEL_ID = "Slack shows the id, such as C0123456789, at the end of a channel's details; a name is none."
+MEMBER_ID = "Slack shows the member id, such as U0123456789, in a profile's menu; a name is none."
 
 
 class AgentSetting(Struct, frozen=True, kw_only=True):
@@ -30,6 +32,7 @@ class SlackSettings(Struct, frozen=True, kw_only=True):
     channels: dict[str, NonEmpty] = field(default_factory=dict)  # default, and by department
     language: Annotated[str, Meta(pattern="^([a-z]{2,3})?$")] = ""  # empty: the brand's
     agents: Literal["all_members"] | dict[str, AgentSetting] = "all_members"
+    ping_away: bool = False  # whether an owner who is away is called by a reminder, too
     undo_seconds: Annotated[int, Meta(ge=0, le=120)] = 0
 
     def __repr__(self) -> str:
@@ -44,31 +47,36 @@ class SlackSettings(Struct, frozen=True, kw_only=True):
 
     def require(self) -> None:
         """Raises `Misconfigured` for what cannot work, whatever Slack would say."""
-        for sound, problem in (
+        for sound, place, problem in (
             (
                 self.token.startswith("xoxb-"),
-                "token is no bot token; it begins with xoxb- (OAuth & Permissions).",
+                "token",
+                "this is no bot token; it begins with xoxb- (OAuth & Permissions).",
             ),
             (
                 not self.app_token or self.app_token.startswith("xapp-"),
-                "app_token is no app-level token; it begins with xapp- (Basic Information).",
+                "app_token",
+                "this is no app-level token; it begins with xapp- (Basic Information).",
             ),
             (
                 bool(self.signing_secret.strip()) or self.by_socket,
-                "signing_secret is empty; copy it from the app's Basic Information page.",
+                "signing_secret",
+                "it is empty; copy it from the app's Basic Information page, or set app_token for sockets.",
             ),
             (
                 DEFAULT in self.channels,
-                "channels.default is missing; name the channel's id, such as C0123456789.",
+                "channels.default",
+                "it is missing; give a channel's id. " + CHANNEL_ID,
             ),
-            (
-                all(CHANNEL.fullmatch(one) for one in self.channels.values()),
-                "channels wants ids such as C0123456789, not names; Slack shows them in a channel's details.",
+            *(
+                (bool(CHANNEL.fullmatch(id)), f"channels.{name}", CHANNEL_ID)
+                for name, id in self.channels.items()
             ),
-            (
-                isinstance(self.agents, str) or all(MEMBER.fullmatch(one) for one in self.agents),
-                "agents wants member ids such as U0123456789; Slack shows them in a profile's menu.",
-            ),
+            *((bool(MEMBER.fullmatch(id)), f"agents.{id}", MEMBER_ID) for id in self._listed),
         ):
             if not sound:
-                raise Misconfigured(f"desks.slack: {problem}")
+                raise Misconfigured(f"desks.slack.{place}: {problem}")
+
+    @property
+    def _listed(self) -> tuple[str, ...]:
+        return () if isinstance(self.agents, str) else tuple(self.agents)
