@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import datetime
 
 from msgspec.structs import replace
@@ -11,7 +11,7 @@ from bot.domain import cases, drafts
 from bot.domain.cases import Agent, Case, CaseState
 from bot.domain.errors import NotAllowed, Unknown
 from bot.domain.journal import Did
-from bot.domain.messages import Address, Attachment, Author, AuthorKind, Direction, Message, MessageState
+from bot.domain.messages import Address, Author, AuthorKind, Direction, Message, MessageState
 from bot.domain.outbox import WAITING, Destination, OutboxRow, Posting
 from bot.domain.ports import AgentAction, Capabilities, NewId, Query, Store, Update, Write
 from handoff.policy import HandoffRules, for_customer, lease
@@ -43,7 +43,6 @@ class Speech:
             raise NotAllowed(who_may_speak(case))
         if not action.text.strip() and not action.attachments:
             raise NotAllowed("The reply is empty; write something first.")
-        _refuse_gaps(action.attachments)
         if closed := self.closed(case, now):
             raise NotAllowed(closed)
         answered = cases.replied(case, now)
@@ -114,8 +113,6 @@ class Speech:
         lines = [one for one in await self._store.find(recent) if _is_offered(one, action)]
         if action.message and action.message not in {line.id for line in lines}:
             raise NotAllowed("This was sent or taken back already.")
-        if action.message:
-            _refuse_gaps(one for line in lines for one in line.attachments)
         if not lines:
             return case, []
         if closed := self.closed(case, now):
@@ -334,13 +331,6 @@ async def held(store: Store, case: Case, now: datetime, until: datetime) -> list
             )
             writes += [Update(record=replace(row, held=True, not_before=until)), Update(record=shown)]
     return writes
-
-
-def _refuse_gaps(attachments: Iterable[Attachment]) -> None:
-    """Words without the file they are about would say something else. Raises `NotAllowed`."""
-    for one in attachments:
-        if one.missing:
-            raise NotAllowed(f"{one.name} cannot be sent: {one.missing} Nothing was sent.")
 
 
 def _is_offered(line: Message, action: AgentAction) -> bool:

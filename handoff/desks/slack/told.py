@@ -139,26 +139,6 @@ _REFUSALS = (
     ),
     (r"The (?:reply|note) is empty; write something first\.", "Der Text fehlt noch."),
     (
-        r"(?P<name>.+) cannot be sent: (?P<text>.+) Nothing was sent\.",
-        "{name} lässt sich nicht senden: {text} Gesendet wurde nichts.",
-    ),
-    (r"The file was deleted\.", "Die Datei ist gelöscht."),
-    (r"The file is empty\.", "Die Datei ist leer."),
-    (r"The file is not there any more\.", "Die Datei ist nicht mehr da."),
-    (r"It is larger than (?P<number>\d+) MB\.", "Sie ist größer als {number} MB."),
-    (
-        r"The file is not kept at Slack but elsewhere; attach it itself\.",
-        "Die Datei liegt nicht bei Slack, sondern anderswo; bitte die Datei selbst anhängen.",
-    ),
-    (
-        r"It is a (?:post|canvas) of Slack's, not a file; copy its text\.",
-        "Das ist keine Datei, sondern ein Dokument in Slack; bitte den Text kopieren.",
-    ),
-    (
-        r"The file is older than this workspace's plan keeps\.",
-        "Die Datei ist älter, als der Tarif des Arbeitsbereichs aufbewahrt.",
-    ),
-    (
         r"The new text is empty; delete the message instead\.",
         "Der neue Text ist leer; stattdessen lässt sich die Nachricht löschen.",
     ),
