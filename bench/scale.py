@@ -27,12 +27,17 @@ from tests.fakes.crowd import Crowd, Trouble, configuration, percentile
 
 SETTLED_WITHIN = 900.0
 WORKERS = (1, 2, 4)
-QUESTION = "Wann habt ihr geöffnet?"
+QUESTIONS = (  # each is answered at once; the same one again would go to a person
+    "Wann habt ihr geöffnet?",
+    "Welche Zahlungsarten gibt es?",
+    "Wie kann ich etwas zurückschicken?",
+    "Ich brauche eine Kopie der Rechnung",
+    "Was kostet der Versand?",
+)
 
 
 def ask(customer: int, number: int) -> str:
-    """Answered by the bot each time, and different each time."""
-    return f"{QUESTION} ({customer}-{number})"
+    return f"{QUESTIONS[(customer + number) % len(QUESTIONS)]} ({customer}-{number})"
 
 
 def say(customer: int, number: int) -> str:
@@ -70,19 +75,19 @@ async def many(
 
 
 async def measured(crowd: Crowd, webs: Sequence[Server], customers: int, messages: int) -> str:
-    """Everybody asks at the same time; until the last answer has gone out."""
+    """Everybody asks at the same time; until all of it is answered (what waits together, together) and sent."""
     crowd.webs = [server.url for server in webs]
-    each = max(1, messages // customers)
+    each = min(len(QUESTIONS), max(1, messages // customers))
     began = time.monotonic()
     await crowd.talk(customers, each, ask)
     taken = time.monotonic() - began
     async with aiohttp.ClientSession() as http:
         await _settled(Api(http, webs[0]))
-    done = max((one.at for one in crowd.sent), default=began) - began
+    done = time.monotonic() - began
     waits = [crowd.acknowledged[text] - crowd.begun[text] for text in crowd.acknowledged]
     total = customers * each
     return (
-        f"{total / taken:7.0f} acknowledged/s   {len(crowd.sent) / done:7.0f} sent/s   "
+        f"{total / taken:6.0f} acknowledged/s   {total / done:6.0f} answered and sent/s   "
         f"acknowledged p50 {percentile(waits, 0.5) * 1e3:.0f} ms, p99 {percentile(waits, 0.99) * 1e3:.0f} ms"
     )
 
@@ -157,8 +162,8 @@ async def survived(folder: Path, models: Path, customers: int, messages: int) ->
 
 async def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--messages", type=int, default=4000)
-    parser.add_argument("--customers", type=int, default=200)
+    parser.add_argument("--messages", type=int, default=2000)
+    parser.add_argument("--customers", type=int, default=400)
     parser.add_argument("--faults", action="store_true")
     given = parser.parse_args()
     print(

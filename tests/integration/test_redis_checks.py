@@ -19,7 +19,7 @@ from redis.asyncio import RedisCluster, SSLConnection
 from bot.domain.errors import Misconfigured
 from bot.domain.ports import Finding, Work
 from bot.queues.memory import MemoryBroadcast, MemoryPace
-from bot.queues.redis_streams import Link, RedisBroadcast, RedisPace, RedisQueue
+from bot.queues.redis_streams import Link, RedisBroadcast, RedisPace, RedisQueue, checking
 from tests.conftest import Require
 from tests.contracts.broadcast_contract import BroadcastContract
 from tests.contracts.pace_contract import PaceContract
@@ -64,6 +64,26 @@ async def test_a_redis_that_tells_nothing_about_itself_is_no_failure(redis_serve
     found = await findings(shy)
     assert [finding.status for finding in found.values()] == ["ok", "ok"]
     assert "could not be asked" in found["redis settings"].detail
+
+
+@pytest.mark.parametrize(
+    ("facts", "status", "said"),
+    [
+        ({"redis_version": "6.0.16"}, "fail", "Redis 6.0.16 is too old."),
+        ({"redis_version": "6.2.14"}, "ok", "Redis 6.2.14"),
+        ({"redis_version": "7.2.4", "valkey_version": "8.1.0"}, "ok", "Valkey 8.1.0"),
+        ({"redis_version": "255.255.255"}, "ok", "Redis 255.255.255"),
+    ],
+)
+def test_a_redis_without_the_commands_we_need_is_refused(
+    facts: dict[str, str], status: str, said: str
+) -> None:
+    found = checking.version(facts)
+    assert (found.status, found.detail) == (status, said)
+
+
+def test_a_slow_redis_is_warned_about() -> None:
+    assert [checking.speed(millis).status for millis in (0.4, 35.0)] == ["ok", "warn"]
 
 
 async def test_a_redis_that_is_away_is_a_failure_with_a_remedy(redis_server: RedisServer) -> None:

@@ -26,8 +26,8 @@ async def checked(link: Link) -> list[Finding]:
         facts = _one(await link.ask(lambda client: client.info()))
     except RedisAway:
         unknown = "Version and eviction policy could not be asked: this user may not use INFO."
-        return [_speed(millis), Finding(name="redis settings", status="ok", detail=unknown)]
-    return [_speed(millis), _version(facts), _eviction(facts)]
+        return [speed(millis), Finding(name="redis settings", status="ok", detail=unknown)]
+    return [speed(millis), version(facts), eviction(facts)]
 
 
 async def _round_trip(link: Link) -> float:
@@ -46,14 +46,14 @@ def _one(facts: Mapping[str, Any]) -> Mapping[str, Any]:
     return first if isinstance(first, Mapping) and "redis_version" in first else facts
 
 
-def _speed(millis: float) -> Finding:
+def speed(millis: float) -> Finding:
     if millis > SLOW:
         fix = "Put Redis into the same network as the server; each message takes a few round trips."
         return Finding(name="redis", status="warn", detail=f"A round trip takes {millis:.1f} ms.", fix=fix)
     return Finding(name="redis", status="ok", detail=f"A round trip takes {millis:.1f} ms.")
 
 
-def _version(facts: Mapping[str, Any]) -> Finding:
+def version(facts: Mapping[str, Any]) -> Finding:
     brand = "Valkey" if "valkey_version" in facts else "Redis"
     version = str(facts.get("valkey_version") or facts.get("redis_version", "?"))
     if brand == "Redis" and tuple(map(int, version.split(".")[:2])) < OLDEST:
@@ -62,7 +62,7 @@ def _version(facts: Mapping[str, Any]) -> Finding:
     return Finding(name="redis version", status="ok", detail=f"{brand} {version}")
 
 
-def _eviction(facts: Mapping[str, Any]) -> Finding:
+def eviction(facts: Mapping[str, Any]) -> Finding:
     policy, limit = facts.get("maxmemory_policy", "noeviction"), int(facts.get("maxmemory", 0))
     if limit and policy != "noeviction":
         return Finding(
