@@ -24,13 +24,12 @@ def main(models: str, id: str, file: str) -> None:
     lines = Path(file).read_text(encoding="utf-8").splitlines()
     texts = [line.strip()[2:] for line in lines if line.startswith("    - ")][:ASKED]
     started = time.perf_counter()
-    model = Models(Path(models)).load(id)
-    engine = Embedded(model)
+    engine = Embedded(Models(Path(models)).load(id))
     loaded = time.perf_counter() - started
     for text in texts:  # the first round warms up
         engine.parse(text)
     times = [engine.parse(text).ms for text in texts]
-    peak = _peak()
+    peak, model = _peak(), Models(Path(models)).load(id)
     print(json.dumps([loaded, *np.percentile(times, [50, 99]), np.median(_intents(model, texts)), peak]))
 
 
