@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from click.testing import CliRunner
 
 from bot.cli import cli
 from handoff.desks.slack.manifest import SHORTCUT, SHORTCUTS, as_json, manifest
+from handoff.desks.slack.settings import SlackSettings
 from tests.fakes.slack_api import METHODS
 
 URL = "https://chat.nordwind.example/"
@@ -93,3 +96,9 @@ def test_the_command_prints_it_for_this_configuration(
     found = json.loads(result.stdout)
     assert (result.exit_code, found["settings"]["socket_mode_enabled"]) == (0, by_socket)
     assert (found["display_information"]["name"], bool(urls(found))) == ("Polarlicht", not by_socket)
+
+
+def test_every_setting_has_its_line_on_the_page() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "slack.md").read_text(encoding="utf-8")
+    told = set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE))
+    assert told == {one.name for one in msgspec.structs.fields(SlackSettings)}
