@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import re
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import aiohttp
@@ -165,9 +167,9 @@ def follows(server: Server, model: str) -> bool:
 TALKERS, MESSAGES = 6, 12
 
 
-async def talk(customer: Customer, number: int, acknowledged: dict[str, str]) -> None:
+async def talk(customer: Customer, name: str, acknowledged: dict[str, str]) -> None:
     for message in range(MESSAGES):
-        text = f"customer {number} message {message}"
+        text = f"{name} message {message}"
         acknowledged[text] = await customer.say(text)
         await asyncio.sleep(0.5)
 
@@ -185,12 +187,59 @@ async def test_restarting_one_after_the_other_loses_nothing(
     customers = [await arrived(http, cluster.web[number % 2]) for number in range(TALKERS)]
     await asyncio.gather(
         restart_each(cluster),
-        *(talk(customer, number, acknowledged) for number, customer in enumerate(customers)),
+        *(talk(customer, f"restarted {number}", acknowledged) for number, customer in enumerate(customers)),
     )
     api = Api(http, cluster.web[0])
     await settled(api)
-    lines = [line for case in await everything(api) for line in case["messages"] if line["direction"] == "in"]
-    stored = Counter(line["text"] for line in lines if line["text"].startswith("customer "))
+    cases = [case for case in await everything(api) if case["messages"][0]["text"].startswith("restarted ")]
+    assert_stored_once(cases, acknowledged)
+
+
+async def kill_each(cluster: Cluster, redis: RedisServer, chance: random.Random) -> None:
+    """With `kill -9`, and started again; in the middle of it Redis forgets everything."""
+    for number, server in enumerate(chance.sample(cluster.all, len(cluster.all))):
+        await asyncio.sleep(0.5 + chance.random())
+        await server.kill()
+        if number == 1:
+            redis.flushall()
+        await server.start()
+
+
+async def test_killing_one_after_the_other_loses_nothing_and_doubles_nothing(
+    cluster: Cluster, redis: RedisServer, http: aiohttp.ClientSession
+) -> None:
+    acknowledged: dict[str, str] = {}
+    customers = [await arrived(http, cluster.web[number % 2]) for number in range(TALKERS)]
+    await asyncio.gather(
+        kill_each(cluster, redis, random.Random(20261122)),
+        *(talk(customer, f"killed {number}", acknowledged) for number, customer in enumerate(customers)),
+    )
+    api = Api(http, cluster.web[0])
+    await settled(api)
+    cases = [case for case in await everything(api) if case["messages"][0]["text"].startswith("killed ")]
+    assert len(cases) == len({case["customer"] for case in cases}) == TALKERS
+    assert_stored_once(cases, acknowledged)
+    for case in cases:
+        numbers = [int(line["text"].split()[-1]) for line in case["messages"] if line["direction"] == "in"]
+        assert numbers == sorted(numbers)
+    for customer in customers:
+        shown = Counter(await shown_to(customer))
+        assert set(shown.values()) == {1}
+
+
+async def shown_to(customer: Customer) -> list[str]:
+    """The ids of everything the customer's chat shows."""
+    ids = []
+    with suppress(TimeoutError):
+        async with asyncio.timeout(1.0):
+            async for event, data in customer.stream():
+                if event == "message":
+                    ids.append(str(data["id"]))
+    return ids
+
+
+def assert_stored_once(cases: list[dict[str, Any]], acknowledged: dict[str, str]) -> None:
+    stored = Counter(line["text"] for case in cases for line in case["messages"] if line["direction"] == "in")
     assert stored == Counter(dict.fromkeys(acknowledged, 1))
     assert len(acknowledged) == TALKERS * MESSAGES
 
