@@ -106,7 +106,12 @@ class Rasa:
             raise EngineUnavailable(f"{self._server.name} took too long.") from None
 
     def _known(self, heard: Heard) -> Heard:
-        """With our names, and only those; a fallback classifier puts one of its own in front."""
+        """With our names, and only those; a fallback classifier puts one of its own in front.
+
+        No name at all is an answer too: some classifiers say nothing to a text of which they know no word.
+        """
+        if not heard.intent.name and not heard.intent_ranking:
+            return Heard(Guess(), [], heard.entities)
         ranking = [
             Guess(self._names[guess.name], min(max(guess.confidence, 0.0), 1.0))
             for guess in heard.intent_ranking or [heard.intent]
@@ -188,8 +193,12 @@ class Rasa:
         await asyncio.to_thread(self._put_back)
         started = time.perf_counter()
         found = await self._server.judge(self._remote.file, wording.questions(examples))
-        self._foreseen = {one.text: Heard(Guess(one.predicted, one.confidence)) for one in found}
+        self._foreseen = {one.text: Heard(Guess(self._ours(one.predicted), one.confidence)) for one in found}
         self._each = (time.perf_counter() - started) / max(len(examples), 1)
+
+    def _ours(self, name: str | None) -> str | None:
+        """A fallback classifier's own name is as good as none."""
+        return name if name in self._names else None
 
     async def _alone_heard(self, text: str) -> Heard:
         if self._foreseen is None:
@@ -205,14 +214,14 @@ class Rasa:
         """Rasa's intents with what its confidence is worth; all else is ours, and its entities beside ours."""
         best = Said(heard.intent.name or "", heard.intent.confidence)
         seen = evidence(best, Said(own.intent.name, own.intent.confidence, own.out_of_scope))
-        right = self._remote.right(seen)
-        ranking = _ranking(heard.intent_ranking, right)
+        ranking = _ranking(heard.intent_ranking, self._remote.right(seen))
+        intent = ranking[0] if ranking else Intent(name="", confidence=0.0)
         return replace(
             own,
-            intent=ranking[0],
+            intent=intent,
             intent_ranking=ranking,
             entities=_merged(own.entities, heard.entities, own.text),
-            urgency=self._stand_in.urgency(own.text, ranking[0], own.sentiment, context),
+            urgency=self._stand_in.urgency(own.text, intent, own.sentiment, context),
             out_of_scope=self._remote.strange(seen) if self._remote.strange else own.out_of_scope,
             engine=ENGINE,
             model=self._id,
@@ -239,6 +248,8 @@ class Rasa:
 
 def _ranking(heard: Sequence[Guess], right: float) -> tuple[Intent, ...]:
     """What the best leaves is shared out as Rasa shares it out; nobody passes the best."""
+    if not heard:
+        return ()
     left = 1.0 - heard[0].confidence
     scale = (1.0 - right) / left if left > 1e-9 else 0.0
     found = [Intent(name=heard[0].name or "", confidence=right)]

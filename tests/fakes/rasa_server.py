@@ -339,6 +339,12 @@ async def no_intent_of_ours(_: web.Request) -> web.Response:
     return web.json_response({"text": "", "intent": unknown, "entities": [], "intent_ranking": [unknown]})
 
 
+async def nothing_to_say(_: web.Request) -> web.Response:
+    """As DIET answers a text of which it knows no word; no trouble."""
+    nothing = {"name": None, "confidence": 0.0}
+    return web.json_response({"text": "", "intent": nothing, "entities": [], "intent_ranking": []})
+
+
 async def not_ready(_: web.Request) -> web.Response:
     return refusal(409, "Conflict", "No agent loaded.")
 

@@ -22,7 +22,16 @@ from nlu.reading import read
 from nlu.training import TrainedModel
 from nlu.training import train as train_embedded
 from tests.contracts.understander_contract import ENGLISH, GERMAN, UnderstanderContract
-from tests.fakes.rasa_server import SECRET, TOKEN, TROUBLE, Answer, RasaApi, overloaded, silent
+from tests.fakes.rasa_server import (
+    SECRET,
+    TOKEN,
+    TROUBLE,
+    Answer,
+    RasaApi,
+    nothing_to_say,
+    overloaded,
+    silent,
+)
 from tests.unit.nlu.conftest import SMALL
 
 MARKED = """\
@@ -117,6 +126,16 @@ async def test_whatever_goes_wrong_the_stand_in_answers_and_says_so(
     found = await rasa.understand(GERMAN, Context())
     assert (found.engine, found.model) == ("embedded", remote_of(learned.model).stand_in)
     assert found.intent.name == "where_is_parcel"
+
+
+async def test_that_rasa_knows_no_word_of_a_text_is_an_answer_too(rasa: Rasa, learned: Setting) -> None:
+    await rasa.understand(ENGLISH, Context())
+    learned.api.trouble.extend([nothing_to_say] * 4)
+    for _ in range(4):
+        found = await rasa.understand(GERMAN, Context())
+        assert (found.engine, found.intent.name, found.intent_ranking) == ("rasa", "", ())
+        assert found.entity("order_number") == "4711"
+    assert (await rasa.understand(GERMAN, Context())).intent.name == "where_is_parcel"
 
 
 async def test_the_stand_in_is_the_embedded_model_of_the_same_data(learned: Setting, tmp_path: Path) -> None:
