@@ -36,7 +36,8 @@ def main() -> None:
     with ExitStack() as stack:
         found = executables()
         if len(sys.argv) < 2 and not found:
-            sys.exit("No redis-server here; name a Redis: python -m bench.wakes redis://127.0.0.1:6379/0")
+            print("No redis-server here; name a Redis: python -m bench.wakes redis://127.0.0.1:6379/0")
+            return
         url = sys.argv[1] if len(sys.argv) > 1 else stack.enter_context(running(found[0])).url
         print(f"{'processes':>9} {'p50 ms':>8} {'p99 ms':>8} {'wakes/s':>9} {'done/s':>9}")
         for processes in PROCESSES:
