@@ -109,6 +109,14 @@ async def test_the_deadline_follows_the_customers_next_message(desk: Office, cha
     assert f"'timestamp': {int(until.timestamp())}" in str(desk.card.blocks)
 
 
+async def test_it_says_since_when_they_wait_and_how_long_that_is(desk: Office) -> None:
+    await desk.handed_off()
+    since = (await desk.case()).waiting_since
+    assert since is not None
+    shown = {"timestamp": int(since.timestamp()), "format": "{date_short_pretty}, {time} ({ago})"}
+    assert str(shown)[1:-1] in str(desk.card.blocks)
+
+
 async def test_in_public_it_warns(desk: Office) -> None:
     public = Address(channel="test", account="shop", user="u1", chat="u1", public=True)
     await desk.customer("A person please", address=public)

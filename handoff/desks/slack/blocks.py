@@ -23,6 +23,7 @@ NOTICE = 300  # of the words a notification shows
 PIECE = 2900  # units of one text inside a longer one
 MESSAGE_BYTES = 11_000  # of a message's blocks: Slack refuses more than about 13,000 without saying how many
 EVENT = "switchboard"
+AGE = "{date_short_pretty}, {time} ({ago})"  # https://docs.slack.dev/reference/block-kit/block-elements/date-element
 
 ELLIPSIS, JOINER, KEEP_APART = "…", "\u200d", "\u2060"
 UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u202a-\u202e\u2066-\u2069\ufeff]")
@@ -131,6 +132,11 @@ def link(url: str, label: str) -> Part:
 def moment(at: datetime, look: Look, form: str = "{date_short_pretty}, {time}") -> Part:
     """In the reader's own time zone."""
     return {"type": "date", "timestamp": int(at.timestamp()), "format": form, "fallback": look.exact(at)}
+
+
+def age(since: datetime, look: Look) -> Part:
+    """A moment and how long ago that is, as the reader's Slack counts."""
+    return moment(since, look, AGE)
 
 
 def section(*parts: Part) -> Part:

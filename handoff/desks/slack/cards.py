@@ -13,6 +13,7 @@ from handoff.desks.slack.blocks import (
     CONTEXT,
     Part,
     actions,
+    age,
     button,
     context,
     header,
@@ -169,7 +170,7 @@ def _waits(case: Case, look: Look) -> list[Part]:
     """Since when, and what they were told."""
     if case.waiting_since is None:
         return []
-    since = [moment(case.waiting_since, look)]
+    since = [age(case.waiting_since, look)]
     promised = case.handoff.promised if case.handoff else None
     if promised is None or case.handoff is None or _answered_since(case):
         return since

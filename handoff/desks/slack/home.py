@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from msgspec import Struct
 
 from bot.domain.cases import Case, CaseState
-from handoff.desks.slack.blocks import Part, button, context, header, linked, marked, one_line, plain
+from handoff.desks.slack.blocks import AGE, Part, button, context, header, linked, marked, one_line, plain
 from handoff.desks.slack.cards import DOTS
 from handoff.desks.slack.look import Look
 from handoff.desks.slack.markup import escape
@@ -92,13 +92,13 @@ def _since(case: Case, look: Look) -> str:
     if case.state is CaseState.SNOOZED and case.snoozed_until:
         return f"{look('case.snoozed_until')} {date(case.snoozed_until, look)}"
     if case.waiting_since:
-        return f"{look('home.waits_since')} {date(case.waiting_since, look)}"
+        return f"{look('home.waits_since')} {date(case.waiting_since, look, AGE)}"
     return look("home.answered") if case.is_open else ""
 
 
-def date(at: datetime, look: Look) -> str:
+def date(at: datetime, look: Look, form: str = "{date_short_pretty}, {time}") -> str:
     """In the reader's zone. https://docs.slack.dev/messaging/formatting-message-text#date-formatting"""
-    return f"<!date^{int(at.timestamp())}^{{date_short_pretty}}, {{time}}|{look.exact(at)}>"
+    return f"<!date^{int(at.timestamp())}^{form}|{look.exact(at)}>"
 
 
 def numbers(today: Today, look: Look) -> list[Part]:
