@@ -128,6 +128,13 @@ def test_a_reason_is_told_in_the_viewers_language(reason: str, german: str) -> N
     assert urgency_reason(reason, known(GERMAN)) == german
 
 
+@pytest.mark.parametrize("name", sorted(key[7:] for key in TEXTS if key.startswith("signal.")))
+def test_a_reason_without_the_part_it_is_about_is_shown_and_breaks_no_page(name: str) -> None:
+    reason = name.replace("_", " ")
+    assert urgency_reason(reason, known(GERMAN))
+    assert urgency_reason(f'{reason}: "with words"', known(GERMAN))
+
+
 @pytest.mark.parametrize(
     ("accepted", "chosen"),
     [

@@ -21,7 +21,7 @@ def urgency_reason(reason: str, known: Vocabulary) -> str:
 
 def _signal(match: re.Match[str], known: Vocabulary) -> str:
     key = f"signal.{match['name'].replace(' ', '_')}"
-    if key not in TEXTS:
+    if key not in TEXTS or "{" in TEXTS[key][0]:  # one that wants a number has a pattern of its own
         return match[0]
     name = known.words(key)
     return known.words("signal.quoted", name=name, words=match["words"]) if match["words"] else name
