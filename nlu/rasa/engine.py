@@ -92,7 +92,7 @@ class Rasa:
             if self._breaker.is_open and not was_away:
                 log.warning("rasa.away", why=str(error))
             return None
-        if was_away and heard:
+        if was_away:
             log.info("rasa.back")
         return heard
 
