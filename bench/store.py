@@ -1,4 +1,7 @@
-"""How fast the embedded store takes in webhooks, and how long a point read takes: `python -m bench.store`."""
+"""How fast a store takes in webhooks, and how long a point read takes: `python -m bench.store [FOLDER | mongodb]`.
+
+SQLite in the folder named, MongoDB as a replica set of one for the time being; without an argument both.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +18,10 @@ from msgspec import Raw
 
 from bot.domain.journal import Did, Entry
 from bot.domain.messages import Address, Event, EventKind, Inbound
-from bot.domain.ports import Applied, Changes, Insert, Query
+from bot.domain.ports import Applied, Changes, Insert, Query, Store
+from bot.stores.mongo import MongoStore
 from bot.stores.sqlite import SqliteStore
+from tests.mongod import executable, replica_set
 
 SECONDS = 2.0  # per line
 CALLERS = (1, 10, 100, 500)
@@ -54,28 +59,28 @@ def received(number: int) -> Changes:
     )
 
 
-async def caller(store: SqliteStore, numbers: Iterator[int], until: float, waits: list[float]) -> None:
+async def caller(store: Store, numbers: Iterator[int], until: float, waits: list[float]) -> None:
     while (started := time.perf_counter()) < until:
         outcome = await store.apply(received(next(numbers)))
         assert isinstance(outcome, Applied)
         waits.append(time.perf_counter() - started)
 
 
-async def applies(store: SqliteStore, numbers: Iterator[int], callers: int) -> str:
+async def applies(store: Store, numbers: Iterator[int], callers: int) -> str:
     waits: list[float] = []
-    commits, cpu, started = store.commits, time.process_time(), time.perf_counter()
+    cpu, started = time.process_time(), time.perf_counter()
     await asyncio.gather(*(caller(store, numbers, started + SECONDS, waits) for _ in range(callers)))
     seconds = time.perf_counter() - started
     cpu = time.process_time() - cpu
     waits.sort()
     return (
-        f"{callers:4} callers: {len(waits) / seconds:7.0f} applies/s, {store.commits - commits:5} commits, "
+        f"{callers:4} callers: {len(waits) / seconds:7.0f} applies/s, "
         f"wait p50 {median(waits) * 1e3:6.2f} ms, p99 {waits[int(len(waits) * 0.99)] * 1e3:6.2f} ms, "
         f"CPU {cpu / len(waits) * 1e6:4.0f} µs each"
     )
 
 
-async def reads(store: SqliteStore) -> AsyncIterator[str]:
+async def reads(store: Store) -> AsyncIterator[str]:
     queries: dict[str, Callable[[int], Awaitable[object]]] = {
         "get": lambda at: store.get(Event, f"event{at:020}"),
         "find, next of a lane": lambda at: store.find(
@@ -106,8 +111,7 @@ async def reads(store: SqliteStore) -> AsyncIterator[str]:
         yield f"{name:21}: p50 {median(waits) * 1e6:6.0f} µs, p99 {p99 * 1e6:6.0f} µs"
 
 
-async def main(folder: Path) -> None:
-    store = SqliteStore(folder / "bench.db")
+async def measure(store: Store) -> None:
     numbers = iter(range(sys.maxsize))
     for callers in CALLERS:
         print(await applies(store, numbers, callers))
@@ -116,6 +120,22 @@ async def main(folder: Path) -> None:
     await store.close()
 
 
+async def embedded(folder: Path) -> None:
+    await measure(SqliteStore(folder / "bench.db"))
+
+
+async def shared(url: str) -> None:
+    store = MongoStore(url)
+    await store.open()
+    await measure(store)
+
+
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory(dir=sys.argv[1] if len(sys.argv) > 1 else None) as folder:
-        asyncio.run(main(Path(folder)))
+    where = sys.argv[1] if len(sys.argv) > 1 else None
+    if where != "mongodb":
+        with tempfile.TemporaryDirectory(dir=where) as folder:
+            asyncio.run(embedded(Path(folder)))
+    if where == "mongodb" or (where is None and executable()):
+        print("MongoDB, a replica set of one:")
+        with replica_set() as running:
+            asyncio.run(shared(running.url()))
