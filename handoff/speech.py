@@ -13,7 +13,7 @@ from bot.domain.errors import NotAllowed, Unknown
 from bot.domain.journal import Did
 from bot.domain.messages import Address, Author, AuthorKind, Direction, Message, MessageState
 from bot.domain.outbox import WAITING, Destination, OutboxRow, Posting
-from bot.domain.ports import AgentAction, Capabilities, NewId, Query, Store, Update, Write
+from bot.domain.ports import AgentAction, Capabilities, Insert, NewId, Query, Store, Update, Write
 from handoff.policy import HandoffRules, for_customer, lease
 
 UNSENT_CASE = {MessageState.FAILED, MessageState.IN_DOUBT, MessageState.CANCELLED}
@@ -58,7 +58,8 @@ class Speech:
             written_at=action.at if action.written else None,
             undo_until=self._undo_until(action, now),
         )
-        return answered, [*writes, self._fact(Did.REPLIED, answered, action, now)]
+        said = _as_old_as_it_is(writes, min(action.at, now)) if action.written else writes
+        return answered, [*said, self._fact(Did.REPLIED, answered, action, now)]
 
     def _undo_until(self, action: AgentAction, now: datetime) -> datetime | None:
         undo = self._rules().undo.get(action.agent.desk)
@@ -344,6 +345,16 @@ def _is_offered(line: Message, action: AgentAction) -> bool:
 def _owned(case: Case, said: AgentAction) -> bool:
     """Whether it was theirs already when they said it: a claim may overtake what was said before."""
     return case.owner_id == said.agent.id and (case.claimed_at is None or said.at >= case.claimed_at)
+
+
+def _as_old_as_it_is(writes: list[Write], at: datetime) -> list[Write]:
+    """What a desk told hours later is old: it is not sent without its author's look."""
+    return [
+        replace(write, record=replace(write.record, created_at=at))
+        if isinstance(write, Insert) and isinstance(write.record, OutboxRow)
+        else write
+        for write in writes
+    ]
 
 
 def _goes_out(row: OutboxRow) -> bool:

@@ -390,3 +390,32 @@ async def test_a_file_does_not_hold_up_the_words_after_it_for_long(desk: Office,
         await desk.later(seconds=30)
     assert shared(desk) == [b"%PDF"]
     assert sum("Hello?" in one for one in desk.thread()) == 1
+
+
+async def test_where_the_app_may_not_upload_the_thread_goes_on_and_says_so(
+    desk: Office, channel: Carrying
+) -> None:
+    desk.slack.scopes.discard("files:write")
+    await sends(desk, channel)
+    await desk.here.fetch()
+    await desk.settle()
+    await desk.customer("Hello?")
+    assert ["Rechnung.pdf" in one and "File not available" in one for one in desk.thread()[-2:]] == [
+        True,
+        False,
+    ]
+    assert "Hello?" in desk.thread()[-1]
+    assert [alarm.id for alarm in await desk.here.alarms.sounding()] == ["slack uploads"]
+
+
+async def test_a_file_that_slack_does_not_take_keeps_its_line_in_place(
+    desk: Office, channel: Carrying
+) -> None:
+    await sends(desk, channel)
+    desk.slack.breaks("files.completeUploadExternal", error="file_type_not_allowed")
+    await desk.here.fetch()
+    await desk.settle()
+    line = next(one for one in await desk.here.transcript() if one.text == "Here")
+    await desk.customer("👍", kind=EventKind.REACTION, refers_to=line.external_id)
+    assert sum("Here" in one for one in desk.thread()) == 1
+    assert "File not available" in " ".join(desk.thread())

@@ -307,3 +307,34 @@ async def test_notes_have_their_own_mark_and_never_another(desk: Office) -> None
     await desk.customer("Thank you!")
     assert desk.slack.reactions(note) == {NOTE}
     assert (await written(desk, "She is a regular")).state is MessageState.RECEIVED
+
+
+# ── When it is not as it should be ──────────────────────────────────────────────────────────────
+
+
+async def test_words_that_are_heard_of_hours_later_wait_for_a_look(
+    desk: Office, channel: FilesChannel
+) -> None:
+    desk.slack.hold()
+    said = await desk.slack.says(ADA, "I call you in five minutes", thread=desk.card)
+    desk.here.clock.forward(hours=9)
+    await desk.slack.release()
+    await desk.settle()
+    assert "I call you in five minutes" not in channel.texts
+    assert desk.slack.reactions(said) == {TROUBLE}
+    (line,) = lines(desk, "without a look")
+    await desk.click(ADA, "retry", line)
+    assert channel.texts[-1] == "I call you in five minutes"
+
+
+async def test_a_scope_for_marks_that_is_missing_holds_up_no_thread(desk: Office) -> None:
+    desk.slack.scopes.discard("reactions:write")
+    await desk.say(ADA, "It ships today")
+    await desk.customer("Thank you")
+    assert "Thank you" in desk.thread()[-1]
+    (alarm,) = await desk.here.alarms.sounding()
+    assert (alarm.id, "reactions:write" in alarm.why) == ("slack marks", True)
+    desk.slack.scopes.add("reactions:write")
+    said = await desk.say(ADA, "Anything else?")
+    assert desk.slack.reactions(said) == {OK}
+    assert await desk.here.alarms.sounding() == []

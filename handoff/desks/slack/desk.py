@@ -18,6 +18,7 @@ from handoff.desks.slack.api import Rejected, SlackApi
 from handoff.desks.slack.blocks import receipt_of
 from handoff.desks.slack.files import SlackFiles
 from handoff.desks.slack.look import DESK, Look
+from handoff.desks.slack.meanings import Unpermitted
 from handoff.desks.slack.settings import DEFAULT, SlackSettings
 
 GONE = {"message_not_found", "thread_not_found", "cannot_reply_to_message"}
@@ -29,6 +30,7 @@ PER_CHANNEL, AT_ONCE = (
     2,
 )  # messages a second and in a burst, https://docs.slack.dev/apis/web-api/rate-limits
 CARD = "card:"
+MARKS_ALARM, UPLOADS_ALARM = f"{DESK} marks", f"{DESK} uploads"
 Sound = Callable[[str, str], Awaitable[None]]
 Works = Callable[[str], Awaitable[None]]
 
@@ -158,19 +160,22 @@ class SlackDesk:
 
     async def _react(self, payload: Payload) -> str:
         channel, ts, name = _mark(payload)
-        try:
-            await self._api.react(channel, ts, name)
-        except (Rejected, RecipientUnreachable):  # nobody sees a message that is gone
-            return receipt_of(channel, ts)
-        return receipt_of(channel, ts)
+        return await self._marked(self._api.react(channel, ts, name), receipt_of(channel, ts))
 
     async def _unreact(self, payload: Payload) -> str:
         channel, ts, name = _mark(payload)
+        return await self._marked(self._api.unreact(channel, ts, name), receipt_of(channel, ts))
+
+    async def _marked(self, marking: Awaitable[None], receipt: str) -> str:
+        """A mark is worth no waiting thread: nobody sees a message that is gone, and a scope is an operator's."""
         try:
-            await self._api.unreact(channel, ts, name)
+            await marking
+            await self._works(MARKS_ALARM)
+        except Unpermitted as error:
+            await self._alarm(MARKS_ALARM, error.reason)
         except (Rejected, RecipientUnreachable):
-            return receipt_of(channel, ts)
-        return receipt_of(channel, ts)
+            pass
+        return receipt
 
     async def _upload(self, payload: Payload) -> str:
         told = payload["arguments"]
@@ -178,9 +183,24 @@ class SlackDesk:
             kind=AttachmentKind.UNKNOWN, name=told["name"], mime=told["mime"], file=told["file"]
         )
         try:
-            return await self._files.share(payload["channel"], told["thread_ts"], known, _title(payload))
-        except Rejected as error:
-            raise _gone(error) from error
+            shared = await self._files.share(payload["channel"], told["thread_ts"], known, _title(payload))
+        except RecipientUnreachable:
+            raise
+        except Unpermitted as error:
+            await self._alarm(UPLOADS_ALARM, error.reason)
+            return await self._without(payload, error)
+        except Misconfigured:
+            raise
+        except SendRejected as error:
+            if isinstance(error, Rejected) and error.code in GONE:
+                raise _gone(error) from error
+            return await self._without(payload, error)
+        await self._works(UPLOADS_ALARM)
+        return shared
+
+    async def _without(self, payload: Payload, error: SendRejected) -> str:
+        """A file that Slack does not take is said to be missing where it would stand; the thread goes on."""
+        return await self._posted(payload["channel"], posts.no_file(payload, error.reason, self._look()))
 
     async def _whisper(self, payload: Payload) -> str:
         await self._api.ephemeral(payload["channel"], **payload["arguments"])

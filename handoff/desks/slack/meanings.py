@@ -25,6 +25,10 @@ class Rejected(SendRejected):
         self.code = code
 
 
+class Unpermitted(Misconfigured):
+    """The app lacks a scope: what needs it waits for an operator or is left out, the rest goes on."""
+
+
 ACCOUNT = {
     "invalid_auth": "Slack does not accept the token; copy the current one from OAuth & Permissions.",
     "not_authed": "Slack saw no token; set desks.slack.token.",
@@ -78,8 +82,10 @@ def meaning(answer: Mapping[str, Any], *, repeatable: bool) -> SendError:
     """Our error for an answer that says no."""
     code = str(answer.get("error") or "unknown_error")[:80]
     if code in ACCOUNT:
-        needed = answer.get("needed") if code == "missing_scope" else None
-        return Misconfigured(ACCOUNT[code] + (f": {needed}." if needed else ""))
+        if code != "missing_scope":
+            return Misconfigured(ACCOUNT[code])
+        needed = answer.get("needed")
+        return Unpermitted(ACCOUNT[code] + (f": {needed}." if needed else "."))
     if code in CHANNELS:
         return RecipientUnreachable(CHANNELS[code])
     if code in BUSY or (code in HALF_DONE and repeatable):

@@ -312,6 +312,14 @@ def _uploads(message: Message, card_receipt: str, look: Look, uploaded: Sequence
     ]
 
 
+def no_file(upload: Payload, why: str, look: Look) -> Payload:
+    """In place of a file that could not be put under the card."""
+    channel, told = upload["channel"], upload["arguments"]
+    text = f"📎 {one_line(told['name'], NAME)}: {look('case.no_file')}: {one_line(look.note(why), WHY)}"
+    card = f"{channel}:{told['thread_ts']}"
+    return posted(channel, upload["key"], text, rich(section(words(text, italic=True))), thread=card)
+
+
 # ── The story so far ────────────────────────────────────────────────────────────────────────────
 
 
