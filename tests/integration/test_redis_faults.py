@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -273,6 +274,17 @@ async def test_parts_that_go_missing_are_made_anew(
         assert (await take(queue)).key == "k1"
 
 
+async def test_a_clock_that_was_set_back_holds_up_nothing(redis_url: str, shared_redis: RedisServer) -> None:
+    async with processes(redis_url, SHORT) as (dead, alive):
+        await dead.wake(Work.LANE, "k1")
+        await take(dead)
+        await vanish(dead)
+        future = str(round(time.time() * 1000) + 3_600_000)
+        fields = [part for name in ("since", "looked", "resumed") for part in (name, future)]
+        shared_redis.command("HSET", f"{_tag(redis_url)}:clock", *fields)
+        assert (await take(alive)).key == "k1"
+
+
 async def test_connections_that_are_cut_are_made_anew(redis_server: RedisServer) -> None:
     async with process(redis_server.url) as queue:
         waiting = asyncio.create_task(take(queue))
@@ -460,3 +472,15 @@ async def test_a_rate_holds_across_processes_and_without_redis_in_each(redis_ser
     assert [await pace.reserve([rate]) for pace in paces] == [0, 0]
     assert [round(await pace.reserve([rate]), -1) for pace in paces] == [100, 100]
     await asyncio.gather(one.close(), other.close())
+
+
+async def test_a_clock_that_was_set_back_makes_nobody_wait_longer(
+    redis_url: str, shared_redis: RedisServer
+) -> None:
+    link = Link(redis_url)
+    pace = RedisPace(link, alone=MemoryPace())
+    key = f"{{{link.prefix}:pace}}:telegram:shop"
+    said = time.time() + 3600
+    shared_redis.command("SET", key, f"{said + 50:.6f} {said:.6f}")  # 50 seconds to wait, said in an hour
+    assert await pace.expected([Rate(key="telegram:shop", per_second=0.01)]) == pytest.approx(50, abs=1)
+    await link.close()

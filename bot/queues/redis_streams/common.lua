@@ -7,7 +7,7 @@ local time = redis.call('TIME')
 local now = time[1] * 1000 + time[2] / 1000 -- milliseconds
 
 local since = tonumber(redis.call('HGET', CLOCK, 'since'))
-if not since then
+if not since or since > now then -- or the clock was set back
   since = now
   redis.call('HSET', CLOCK, 'since', string.format('%.3f', now))
 end

@@ -115,10 +115,6 @@ class Link:
         """Wait until Redis is, as far as we know."""
         await self._here.wait()
 
-    @property
-    def is_here(self) -> bool:
-        return self._here.is_set()
-
     async def ask(self, question: Callable[[Any], Awaitable[Result]]) -> Result:
         """For the doctor: a question to the client itself, whatever we think of Redis. Raises `RedisAway`."""
         try:
