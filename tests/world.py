@@ -205,8 +205,9 @@ async def world(
     policy_: Policy | None = None,
     rules_: HandoffRules | None = None,
     ids: NewId | None = None,
+    store: Store | None = None,
 ) -> AsyncIterator[World]:
-    store = SqliteStore(folder / "test.db")
+    store = store or SqliteStore(folder / "test.db")
     unlisted = watched(store)
     made = World(
         store, channel or FakeChannel(), policy_ or policy(), rules_ or rules(), ids or numbered_ids(), folder
