@@ -134,7 +134,7 @@ class People(Telling):
         container = {"type": "message", "message_ts": ts, "channel_id": seen.channel, "is_ephemeral": True}
         if seen.thread_ts:
             container["thread_ts"] = seen.thread_ts
-        return await self._acts(user, block_id, element, "", container, None)
+        return await self._acts(user, block_id, element, "", container, None, seen=seen)
 
     async def clicks_in_view(self, user: str, action: str, choice: str = "", block: str = "") -> Delivery:
         view = self.view_of(user) if self.open_views.get(user) else self.homes[user]
@@ -151,6 +151,7 @@ class People(Telling):
         container: dict[str, Any],
         post: Post | None,
         view: View | None = None,
+        seen: Ephemeral | None = None,
     ) -> Delivery:
         given = {"type": element["type"], "action_id": element.get("action_id", ""), "block_id": block_id}
         given |= _chosen(element, choice) if choice else {}
@@ -168,6 +169,8 @@ class People(Telling):
             told |= self._place(user, str(container["channel_id"])) | {"state": {"values": {}}}
             if post is not None:
                 told["message"] = self.workspace.message(post)
+            if seen is not None:  # its message is not told, only where it stands
+                self.originals[told["response_url"].rpartition("/")[2]] = seen
         return await self.tell("interactive", told)
 
     async def suggests(self, user: str, action: str, typed: str) -> list[dict[str, Any]]:

@@ -74,6 +74,7 @@ class Telling:
         self.deliveries: list[Delivery] = []
         self.held: list[Held] | None = None  # a list while deliveries are kept back
         self.ephemerals: list[Ephemeral] = []
+        self.originals: dict[str, Ephemeral] = {}  # of a response_url: what was pressed
         self.responses: dict[str, tuple[str, str, float, int]] = {}  # id → user, channel, when, uses
         self.sockets: list[Socket] = []
         self.acks: list[Ack] = []
@@ -294,7 +295,10 @@ class Telling:
         if uses >= RESPONSES_MOST or self.workspace.clock() - at > RESPONSE_SECONDS:
             return web.json_response({"ok": False, "error": "used_url"}, status=404)
         self.responses[request.match_info["id"]] = (user, channel, at, uses + 1)
-        self._shown(user, channel, await request.json(), "response_url")
+        told = await request.json()
+        if told.get("delete_original") and self.originals.get(request.match_info["id"]) in self.ephemerals:
+            self.ephemerals.remove(self.originals[request.match_info["id"]])
+        self._shown(user, channel, told, "response_url")
         return web.Response(text="ok")
 
     def _shown(self, user: str, channel: str, answer: Any, via: str) -> None:

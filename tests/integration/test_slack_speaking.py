@@ -125,10 +125,13 @@ async def test_claim_and_send_this_claims_and_sends_what_was_said(
 async def test_claim_and_send_pressed_twice_sends_once(desk: Office, channel: FilesChannel) -> None:
     await desk.handed_off()
     await desk.say(ADA, "It ships today")
+    offer = hint(desk, ADA)
     for _ in range(2):
-        await desk.slack.clicks_ephemeral(ADA, hint(desk, ADA), "claim_and_send")
+        await desk.slack.clicks_ephemeral(ADA, offer, "claim_and_send")
         await desk.settle()
     assert channel.texts.count("It ships today") == 1
+    (told,) = desk.whispers(ADA)
+    assert "sent or taken back already" in told, "and the offer is gone"
 
 
 async def test_claim_and_send_is_too_late_when_somebody_was_faster(
@@ -140,7 +143,8 @@ async def test_claim_and_send_is_too_late_when_somebody_was_faster(
     await desk.click(BEN, "claim")
     await desk.slack.clicks_ephemeral(ADA, offer, "claim_and_send")
     await desk.settle()
-    assert "Ben" in desk.whispers(ADA)[-1]
+    refusal = hint(desk, ADA)
+    assert ("Ben" in refusal.text, refusal.thread_ts) == (True, desk.card.ts)
     assert "It ships today" not in channel.texts
     assert marks(desk, said) == {"memo"}
 

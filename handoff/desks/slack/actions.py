@@ -32,7 +32,7 @@ from handoff.desks.slack.api import SlackApi
 from handoff.desks.slack.blocks import receipt_of
 from handoff.desks.slack.events import moment
 from handoff.desks.slack.forms import Filled, Unfilled
-from handoff.desks.slack.home import Today, home
+from handoff.desks.slack.home import Today, closed_home, home
 from handoff.desks.slack.look import DESK, Look
 from handoff.desks.slack.members import Members
 from handoff.desks.slack.modals import About, Candidate
@@ -163,6 +163,8 @@ class Actions:
                 message=message,
             )
             await self._acted(action)
+            if name == "claim_and_send" and _only_shown(payload):
+                self._later(self._api.respond(str(payload["response_url"]), {"delete_original": True}))
             if _over_home(payload):
                 self.show_home(agent.id)
         except (NotAllowed, TooLate, Unknown, SendError) as error:
@@ -182,7 +184,7 @@ class Actions:
         except SendError as exc:
             raise SendDeferred(self._look()("refused.busy")) from exc
         if agent is None:
-            raise NotAllowed(self._look()("refused.stranger"))
+            raise NotAllowed(self._look()("refused.not_member"))
         return agent
 
     async def _found(self, id: str) -> Case:
@@ -387,7 +389,8 @@ class Actions:
     async def _home(self, user: str) -> None:
         try:
             await self._agent(user)
-        except NotAllowed:
+        except NotAllowed as error:  # whoever was a member sees nothing of customers any more
+            await self._api.publish_home(user, closed_home(str(error)))
             return
         mine, waiting = await self._reading.mine(user), await self._reading.waiting()
         view = home(self._look(), mine, waiting, Today(**await self._deps.today()))
@@ -422,12 +425,19 @@ class Actions:
             on_top = isinstance(payload.get("view"), dict) and payload["view"].get("type") == "modal"
             await (self._api.push_view if on_top else self._api.open_view)(str(payload["trigger_id"]), notice)
             return
-        message = payload.get("message")
-        root = (message.get("thread_ts") or message.get("ts")) if isinstance(message, dict) else ""
-        inside = isinstance(message, dict) and message.get("thread_ts")
-        receipt = receipt_of(str(channel["id"]), str(root)) if inside else ""
+        # What only one person sees is told without its message.
+        places = (payload.get("message"), payload.get("container"))
+        roots = (place.get("thread_ts") for place in places if isinstance(place, dict))
+        root = next((str(root) for root in roots if root), "")
+        receipt = receipt_of(str(channel["id"]), root) if root else ""
         said = whisper(str(channel["id"]), receipt, user, sentence)
         await self._api.ephemeral(said["channel"], **said["arguments"])
+
+
+def _only_shown(payload: Payload) -> bool:
+    """Pressed on something that nobody else sees."""
+    container = payload.get("container")
+    return isinstance(container, dict) and container.get("is_ephemeral") is True and "response_url" in payload
 
 
 def _over_home(payload: Payload) -> bool:
