@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,9 @@ import aiohttp
 import pytest
 from click.testing import CliRunner
 
+from bot.bootstrap.desks import slack_settings
 from bot.cli import cli
+from bot.config import load
 from bot.domain.errors import Misconfigured
 from bot.domain.ports import Finding
 from bot.domain.routing import Department
@@ -167,6 +170,22 @@ def test_a_wrong_key_is_named_with_its_place(changes: dict[str, Any], place: str
     with pytest.raises(BadShape) as caught:
         settings(**changes)
     assert caught.value.path == place
+
+
+def test_the_example_in_the_shipped_file_works_once_it_is_uncommented(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLACK_BOT_TOKEN", "xoxb-1")
+    monkeypatch.setenv("SLACK_SIGNING_SECRET", "s")
+    lines = (Path(__file__).parents[2] / "config.yml").read_text(encoding="utf-8").splitlines()
+    start = lines.index("  # slack:")
+    end = next(index for index in range(start, len(lines)) if not lines[index].startswith("  # "))
+    shown = [line.replace("# ", "", 1) for line in lines[start:end]]
+    config = tmp_path / "config.yml"
+    config.write_text("\n".join([*lines[:start], *shown, *lines[end:]]), encoding="utf-8")
+    known = slack_settings(load(config, os.environ))
+    assert known is not None
+    assert (known.token, set(known.channels), known.by_socket) == ("xoxb-1", {"default", "billing"}, False)
 
 
 SECTION = "token: xoxb-1, signing_secret: s, channels: {default: C012}"

@@ -85,6 +85,15 @@ async def test_a_case_by_its_number_with_its_buttons(desk: Office, spelled: str)
     assert (await desk.case()).owner_id == ADA
 
 
+async def test_a_case_that_is_over_is_told_with_the_ones_before(desk: Office) -> None:
+    await desk.claimed(ADA)
+    await desk.here.act(Act.RESOLVE, outcome="solved")
+    await desk.later(days=8)
+    await desk.customer("A person please")
+    assert "Resolved: Solved" in await typed(desk, "1001")
+    assert "Earlier cases: #1001 returns? (Solved)" in await typed(desk, "1002")
+
+
 async def test_a_number_that_no_case_has(desk: Office) -> None:
     assert "There is no case #4711." in await typed(desk, "4711")
     assert "There is no case" in await typed(desk, "9" * 18)
@@ -112,7 +121,7 @@ async def test_help_and_nonsense_are_answered_alike(desk: Office) -> None:
 async def test_strangers_are_told_nothing(desk: Office, user: str, text: str) -> None:
     await desk.handed_off()
     told = await typed(desk, text, user)
-    assert told == "Only members of the team work on cases here. This stayed internal."
+    assert told == "Only members of the team work on cases here."
 
 
 async def test_while_slack_does_not_say_who_it_is_nothing_is_told(desk: Office) -> None:
@@ -198,12 +207,16 @@ async def test_many_cases_are_cut_and_lead_to_the_rest(desk: Office) -> None:
     assert "#1020" in told
     assert "#1021" not in told
     assert "3 more cases in the console" in told
+    assert (await desk.slack.commands(ADA, "waiting")).seconds < SOON
 
 
-async def test_strangers_have_no_home(desk: Office) -> None:
-    await desk.slack.opens_home("U0GUEST")
-    await desk.settle()
-    assert "U0GUEST" not in desk.slack.homes
+async def test_who_may_not_work_on_cases_sees_none(desk: Office) -> None:
+    await desk.handed_off()
+    assert await home(desk, "U0GUEST") == "Only members of the team work on cases here."
+    assert "A person please" in await home(desk, BEN)
+    desk.slack.workspace.people[BEN].is_restricted = True
+    desk.desk.actions._members.forget(BEN)
+    assert await home(desk, BEN) == "Only members of the team work on cases here."
 
 
 # ── How soon ────────────────────────────────────────────────────────────────────────────────────

@@ -54,6 +54,15 @@ def home(look: Look, mine: Sequence[Row], waiting: Sequence[Row], today: Today) 
     return {"type": "home", "callback_id": "home", "blocks": blocks}
 
 
+def closed_home(sentence: str) -> Part:
+    """For somebody who may not work on cases."""
+    return {
+        "type": "home",
+        "callback_id": "home",
+        "blocks": [{"type": "section", "text": plain(sentence)}],
+    }
+
+
 def listed(rows: Sequence[Row], look: Look, empty: str, hint: str) -> list[Part]:
     if not rows:
         return [{"type": "section", "text": plain(look(empty))}, *context(plain(look(hint)))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 
 from bot.domain.cases import Agent, Case, CaseState
@@ -15,6 +16,7 @@ from handoff.desks.slack.blocks import place
 from handoff.desks.slack.home import SHOWN, Row
 from handoff.desks.slack.look import DESK, Look
 
+PREVIOUS = 3  # earlier cases on a card
 LATEST = 50  # lines in which the last words are looked for
 LISTED = SHOWN + 80
 MINE = (CaseState.CLAIMED, CaseState.SNOOZED)
@@ -71,11 +73,12 @@ class Reading:
 
     async def _rows(self, cases: Sequence[Case]) -> list[Row]:
         shown, rest = cases[:SHOWN], cases[SHOWN:]
-        rows = [
-            Row(case=case, words=await self._last(case, Direction.IN), link=await self.link(case))
-            for case in shown
-        ]
+        rows = await asyncio.gather(*map(self._row, shown))
         return [*rows, *(Row(case=case) for case in rest)]
+
+    async def _row(self, case: Case) -> Row:
+        words, link = await asyncio.gather(self._last(case, Direction.IN), self.link(case))
+        return Row(case=case, words=words, link=link)
 
     async def link(self, case: Case) -> str:
         receipt = await self.card_receipt(case.id)
@@ -86,7 +89,9 @@ class Reading:
     async def card(self, case: Case) -> Card:
         lines = tuple(reversed(await self._lines(case)))
         customer = await self._store.get(Customer, case.customer)
-        return Card(case=case, transcript=lines, customer=customer)
+        query = Query(kind=Case, equals={"customer": case.customer}, order="-opened_at", limit=PREVIOUS + 1)
+        previous = [one for one in await self._store.find(query) if one.id != case.id]
+        return Card(case=case, transcript=lines, customer=customer, previous=tuple(previous[:PREVIOUS]))
 
     async def last_reply(self, case: Case, agent: Agent) -> Message | None:
         for line in await self._lines(case):

@@ -169,6 +169,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Hier antworten nur Mitglieder des Teams. Das blieb intern.",
         "Only members of the team work on cases here. This stayed internal.",
     ),
+    "refused.not_member": (
+        "Hier arbeiten nur Mitglieder des Teams an Fällen.",
+        "Only members of the team work on cases here.",
+    ),
     "refused.busy": (
         "Slack antwortet gerade nicht. Bitte noch einmal klicken.",
         "Slack does not answer just now. Please click once more.",
