@@ -16,7 +16,8 @@ one hash tag, so that they live on one node of a cluster. `{switchboard:lane}:` 
   `looked`, when somebody last looked for leases that ran out, and `resumed`, when after a pause: soon after that none
   has, since whoever holds a key had no chance to extend it.
 
-`{switchboard:pace}:KEY` is the time from which a rate is free again; `switchboard:topic:TOPIC` a pub/sub channel.
+`{switchboard:pace}:KEY` is the time from which a rate is free again, and when that was said;
+`switchboard:topic:TOPIC` is a pub/sub channel. `switchboard` is the link's `prefix`.
 """
 
 from bot.queues.redis_streams.broadcast import RedisBroadcast
