@@ -180,9 +180,7 @@ def unknown_intents(settings: Settings, intents: Collection[str]) -> list[str]:
 
 
 # What the interface promises and this version does not do yet: key, how its value starts, what to do instead.
-PLANNED = (
-    ("privacy.retention", "", "remove it; nothing is deleted by age so far."),
-)
+PLANNED = (("privacy.retention", "", "remove it; nothing is deleted by age so far."),)
 CHANNELS = sorted({*CONNECTORS, *PLANNED_CHANNELS})
 
 

@@ -37,7 +37,9 @@ class PushedAnswers:
         )
         write = Update(record=new) if setting else Insert(record=new)
         if not isinstance(await self._store.apply(Changes(writes=(write,))), Applied):
-            raise TooLate("Somebody else changed the answers just now; look at theirs: switchboard content pull.")
+            raise TooLate(
+                "Somebody else changed the answers just now; look at theirs: switchboard content pull."
+            )
 
     async def follow(self, read: Read, use: Use) -> None:
         """Use them if they are others than at the last look; what cannot be used leaves the old in place."""

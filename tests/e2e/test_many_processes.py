@@ -277,6 +277,35 @@ def pollers(cluster: Cluster) -> set[Server]:
     return {server for server in cluster.workers if "poll.begun" in server.log()}
 
 
+async def test_what_an_account_may_send_holds_for_all_workers_together(
+    tmp_path: Path, models: Path, mongo_url: str, redis: RedisServer
+) -> None:
+    async with TelegramApi().serving() as telegram:
+        account = (
+            f"  telegram: [{{account: shop, token: '{TOKEN}', mode: polling, api_url: '{telegram.url}', "
+        )
+        account += "limits: {per_second: 5}}]\n"
+        async with clustered(tmp_path, models, mongo_url, fresh(redis), account, web=0, workers=2) as cluster:
+            for number in range(20):
+                telegram.offer(text_update(800 + number, "Wo ist mein Paket 4711?", number + 1))
+            async with asyncio.timeout(30):
+                while len(telegram.sent) < 20:  # noqa: ASYNC110
+                    await asyncio.sleep(0.05)
+            assert [await sends(server) for server in cluster.workers] == [True, True]
+    at = sorted(one.at for one in telegram.sent)
+    assert at[-1] - at[0] > 19 / 5 - 0.5
+    assert (
+        min(later - first for first, later in zip(at, at[6:], strict=False)) > 0.9
+    )  # six more take over a second
+
+
+async def sends(server: Server) -> bool:
+    """Whether this worker took part."""
+    async with aiohttp.ClientSession() as http, http.get(f"{server.url}/metrics") as answer:
+        found = re.search(r'switchboard_sent_total\{destination="telegram"\} (\d+)', await answer.text())
+    return bool(found and int(found[1]))
+
+
 # ── Away and back ───────────────────────────────────────────────────────────────────────────────
 
 
