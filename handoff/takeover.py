@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from bot import metrics
 from bot.domain import cases, drafts
 from bot.domain.answers import AnswerBook
-from bot.domain.cases import Case, CaseState, Reason
+from bot.domain.cases import Agent, Case, CaseState, Reason
 from bot.domain.errors import NotAllowed, TooLate, Unknown
 from bot.domain.journal import Did
 from bot.domain.messages import Address, Message, MessageState
@@ -173,7 +173,13 @@ class Takeover:
             raise NotAllowed("Say whom to assign the case to.")
         assigned = cases.assign(case, action.to, now, lease(case, self._rules, now))
         fact = self._fact(Did.ASSIGNED, assigned, action, now, to=action.to.id)
-        return assigned, [*await self._silence_bot(case), fact]
+        told = [] if action.to.id == action.agent.id else [self._entrusted(assigned, action, action.to, now)]
+        return assigned, [*await self._silence_bot(case), fact, *told]
+
+    def _entrusted(self, case: Case, action: AgentAction, to: Agent, now: datetime) -> Write:
+        """Who did not take a case themselves has to hear that it is theirs."""
+        note = f"{action.agent.name} assigned #{case.number} to {to.name}."
+        return drafts.system_note(case, note, now, self._new_id, "owner")
 
     async def _release(self, case: Case, action: AgentAction, now: datetime) -> tuple[Case, list[Write]]:
         released = cases.release(case, now)

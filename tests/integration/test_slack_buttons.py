@@ -259,8 +259,17 @@ async def test_assigning_gives_it_to_somebody_who_may_speak(desk: Office) -> Non
     case = await desk.case()
     assert case.owner is not None
     assert (case.owner.id, case.owner.name, case.owner.desk) == (BEN, "Ben", "slack")
+    assert f"<@{BEN}> Ada assigned #{case.number} to Ben." in desk.thread()
     said_by_ben = await desk.say(BEN, "Hello, Ben here.")
     assert (await desk.line(said_by_ben)).direction is Direction.OUT
+
+
+async def test_who_assigns_it_to_themselves_is_not_called(desk: Office) -> None:
+    await desk.handed_off()
+    await opened(desk, ADA, "assign")
+    await desk.submit(ADA, user=ADA)
+    assert (await desk.case()).owner_id == ADA
+    assert "assigned" not in " ".join(desk.thread())
 
 
 @pytest.mark.parametrize("user", ["U0GUEST", "U0STRANGER", "U0OTHERBOT", "U0WORKFLOW", "U0GONE"])

@@ -273,6 +273,7 @@ SAYS = {
     "This stayed internal. Claim case #7 first: only its owner speaks to the customer.": (
         "Das blieb intern. Erst Fall #7 übernehmen: Mit dem Kunden spricht nur, wer ihn hat."
     ),
+    "Ada assigned #7 to Ben.": "Ada hat #7 an Ben gegeben.",
     "Case #7 is resolved and cannot be moved.": "Fall #7 ist „Erledigt“ und lässt sich nicht verschieben.",
     "Busy. It goes out by itself at 13:00 CET.": "Busy. Sie geht um 13:00 CET von selbst hinaus.",
     "Something new {x}.": "Something new {x}.",

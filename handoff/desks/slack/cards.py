@@ -190,15 +190,15 @@ def _given(card: Card, look: Look) -> list[Part]:
 
 
 def _bot_said(card: Card, role: Role, look: Look) -> list[Part]:
-    """The last one; how often before."""
+    """The last one, and of how many."""
     by_bot = (one for one in card.transcript if one.author.kind is AuthorKind.BOT and one.role is role)
     texts = [one.text for one in by_bot]
     if card.passport and not texts:
         texts = [*(card.passport.bot_asked if role is Role.ASK else card.passport.bot_answered)]
     if not texts:
         return []
-    often = f" ({len(texts)}×)" if len(texts) > 1 else ""
-    return [words(look("card.quoted", words=one_line(texts[-1], SAID)) + often)]
+    before = f" ({look('card.last_of', n=len(texts))})" if len(texts) > 1 else ""
+    return [words(look("card.quoted", words=one_line(texts[-1], SAID)) + before)]
 
 
 def _matters(case: Case, look: Look) -> list[Part]:

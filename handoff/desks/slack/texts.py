@@ -223,6 +223,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "card.given": ("Angegeben", "They gave"),
     "card.asked": ("Bot fragte", "Bot asked"),
     "card.answered": ("Bot antwortete", "Bot answered"),
+    "card.last_of": ("die letzte von {n}", "the last of {n}"),
     "card.owners": ("Zuvor bei", "Before with"),
     "card.sure": ("{percent} sicher", "{percent} sure"),
     "card.mood": ("Stimmung {mood}", "mood {mood}"),

@@ -66,6 +66,10 @@ _NOTES = (
         r"(?P<name>.+) did not reply in time; the case waits for somebody again\.",
         "{name} hat nicht rechtzeitig geantwortet; der Fall wartet wieder auf jemanden.",
     ),
+    (
+        r"(?P<name>.+) assigned #(?P<number>\d+) to (?P<to>.+)\.",
+        "{name} hat #{number} an {to} gegeben.",
+    ),
     (r"#(?P<number>\d+) is awake again\.", "#{number} ist wieder da."),
     (
         r"It waited too long to be sent without a look\.",
