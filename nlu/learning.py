@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import multiprocessing
 import os
+import warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -19,6 +20,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 from scipy import sparse
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.svm import LinearSVC
 
 from bot.domain.understanding import Level
@@ -43,6 +45,9 @@ FOLDS = 5
 SEED = 0
 PENALTY = 0.5  # C of the SVM
 TOLERANCE = 0.1  # measured: a hundred times finer changes no accuracy, only the time
+PASSES = 1000  # over the examples, at most
+# Many examples of many intents need few: on Banking77 five are as good as all twelve, in two thirds of the time.
+MANY, FEW_PASSES = 500_000, 5  # examples x intents
 WORTH_A_PROCESS = 200_000  # examples x intents from which forking pays
 SURE = 0.6  # where the shipped configuration starts to answer
 PRINTED = 32  # n-grams of an example that are kept to tell what is near it
@@ -231,7 +236,11 @@ def _separate(matrix: Matrix, truth: Rows, intents: int) -> tuple[Floats, Floats
     present = np.unique(truth)
     if len(present) < 2:
         return weights, bias
-    machine = LinearSVC(C=PENALTY, tol=TOLERANCE, random_state=SEED).fit(matrix, truth)
+    passes = FEW_PASSES if len(truth) * len(present) > MANY else PASSES
+    machine = LinearSVC(C=PENALTY, tol=TOLERANCE, random_state=SEED, max_iter=passes)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # that is what the passes are for
+        machine.fit(matrix, truth)
     lines, offsets = machine.coef_, machine.intercept_
     if len(present) == 2:  # scikit-learn keeps one line for two classes
         lines, offsets = np.vstack([-lines, lines]), np.concatenate([-offsets, offsets])
