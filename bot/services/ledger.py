@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime, timedelta
 
 import msgspec
 import structlog
@@ -53,22 +53,42 @@ class Ledger:
             log.warning("hint.lost", why=type(error).__name__)
 
     async def _wake(self, changes: Changes) -> None:
+        """All at once: each is a round trip where the queue is another machine's."""
         records = [write.record for write in changes.writes if isinstance(write, Insert | Update)]
-        rows = [record for record in records if isinstance(record, OutboxRow) and record.state in WAITING]
-        for lane in {record.lane for record in records if isinstance(record, Event) and _undone(record)}:
-            await self._queue.wake(Work.LANE, lane)
-        for key, row in {row.order_key: row for row in sorted(rows, key=_latest_first)}.items():
-            delay = max(row.not_before - self._clock(), timedelta())
-            await self._queue.wake(Work.SEND, key, urgent=row.urgent, delay=delay)
-        for fetch in (record for record in records if isinstance(record, Fetch)):
-            delay = max(fetch.not_before - self._clock(), timedelta())
-            await self._queue.wake(Work.FETCH, fetch.id, delay=delay)
-        for lane in {one.lane for one in records if isinstance(one, DeskEvent) and _undone(one)}:
-            await self._queue.wake(Work.DESK, lane)
-        for where in {record.topic for record in records if isinstance(record, FeedEntry)}:
-            await self._broadcast.publish(where, b"{}")
-        for case in {key for record in records if (key := _case_of(record))}:
-            await self._broadcast.publish(CASES, msgspec.json.encode({"case": case}))
+        cases = {key for record in records if (key := _case_of(record))}
+        await asyncio.gather(
+            *(self._queue.wake(work, key) for work, key in _lanes(records)),
+            *(self._wake_sender(row) for row in _next_rows(records)),
+            *(self._wake_fetcher(record) for record in records if isinstance(record, Fetch)),
+            *(self._broadcast.publish(where, b"{}") for where in _topics(records)),
+            *(self._broadcast.publish(CASES, msgspec.json.encode({"case": case})) for case in cases),
+        )
+
+    async def _wake_sender(self, row: OutboxRow) -> None:
+        await self._queue.wake(Work.SEND, row.order_key, urgent=row.urgent, delay=self._until(row.not_before))
+
+    async def _wake_fetcher(self, fetch: Fetch) -> None:
+        await self._queue.wake(Work.FETCH, fetch.id, delay=self._until(fetch.not_before))
+
+    def _until(self, moment: datetime) -> timedelta:
+        return max(moment - self._clock(), timedelta())
+
+
+def _lanes(records: Sequence[Struct]) -> set[tuple[Work, str]]:
+    customers = {(Work.LANE, one.lane) for one in records if isinstance(one, Event) and _undone(one)}
+    return customers | {
+        (Work.DESK, one.lane) for one in records if isinstance(one, DeskEvent) and _undone(one)
+    }
+
+
+def _next_rows(records: Sequence[Struct]) -> list[OutboxRow]:
+    """Of each order key, what is due first."""
+    rows = [record for record in records if isinstance(record, OutboxRow) and record.state in WAITING]
+    return list({row.order_key: row for row in sorted(rows, key=_latest_first)}.values())
+
+
+def _topics(records: Sequence[Struct]) -> set[str]:
+    return {record.topic for record in records if isinstance(record, FeedEntry)}
 
 
 def _latest_first(row: OutboxRow) -> float:
