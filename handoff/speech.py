@@ -17,7 +17,9 @@ from bot.domain.ports import AgentAction, Capabilities, Insert, NewId, Query, St
 from handoff.policy import HandoffRules, for_customer, lease
 
 UNSENT_CASE = {MessageState.FAILED, MessageState.IN_DOUBT, MessageState.CANCELLED}
-BEFORE_THE_CLAIM = "This stayed internal: you wrote it before you claimed the case."
+NOT_YET_SENT = (
+    "This stayed internal: it was written before you claimed the case, or changed before we heard of it."
+)
 STAYS_A_NOTE = "This stays a note: an edit never sends. Write it anew for the customer."
 LATEST = 50  # lines of a transcript in which something recent is looked for
 Changed = tuple[Case, list[Write]]
@@ -67,10 +69,11 @@ class Speech:
 
     async def say(self, case: Case, action: AgentAction, now: datetime) -> Changed:
         """Words under a card. The owner's go to the customer, and wake the case if it sleeps; anybody else's,
-        those from before the claim, and those that begin like a note, stay with the agents.
+        those from before the claim, and those that begin like a note or may have, stay with the agents.
         """
         meant, text = for_customer(action.text)
-        if meant and _owned(case, action) and not self.closed(case, now):
+        goes = meant and _owned(case, action) and not action.reworded
+        if goes and not self.closed(case, now):
             if case.state is CaseState.SNOOZED:
                 case = cases.wake(case, now, lease(case, self._rules(), now))
             return await self.reply(case, replace(action, text=text), now)
@@ -97,7 +100,7 @@ class Speech:
                 f"Case #{case.number} is {case.state}: this stayed internal. The customer can open it again."
             )
         if case.owner_id == agent.id:
-            return self.closed(case, now) or BEFORE_THE_CLAIM
+            return self.closed(case, now) or NOT_YET_SENT
         return f"This stayed internal. {who_may_speak(case)}"
 
     def closed(self, case: Case, now: datetime) -> str:

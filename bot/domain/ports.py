@@ -386,6 +386,7 @@ class AgentAction(Struct, frozen=True, kw_only=True):
     at: datetime
     text: str = ""  # reply, say, note, edit
     written: str = ""  # say: where, as the desk names it
+    reworded: bool = False  # say: it was changed before we heard of it, so it may have been a note
     attachments: tuple[Attachment, ...] = ()
     to: Agent | None = None  # assign
     until: datetime | None = None  # snooze

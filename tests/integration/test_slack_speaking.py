@@ -774,3 +774,68 @@ async def test_a_reply_while_the_channel_is_away_goes_out_once_and_in_order(
     assert channel.texts[-2:] == ["One", "Two"]
     assert marks(desk, first) == {"white_check_mark"}
     assert (await desk.line(first)).state is MessageState.SENT
+
+
+async def missed(desk: Office, *events: Any) -> None:
+    """What happened while we were away, for longer than Slack tries."""
+    desk.slack.hold()
+    for event in events:
+        desk.here.clock.forward(seconds=1)
+        await event
+    desk.slack.held = None
+
+
+async def looks_back(desk: Office) -> None:
+    for _ in range(2):
+        await desk.desk._events.fill_gaps(200, desk.here.clock() - timedelta(days=2))
+        await desk.settle()
+
+
+async def test_an_edit_that_we_missed_is_made_up_for(desk: Office, channel: FilesChannel) -> None:
+    await desk.claimed(ADA)
+    said = await desk.say(ADA, "It ships today")
+    await missed(desk, desk.slack.edits(said, "It ships tomorrow"))
+    await looks_back(desk)
+    assert channel.texts[-1] == "It ships tomorrow"
+    assert desk.whispers(ADA) == []
+
+
+async def test_what_was_changed_before_we_heard_of_it_may_have_been_a_note(
+    desk: Office, channel: FilesChannel
+) -> None:
+    await desk.claimed(ADA)
+    note = await silently(desk, desk.card, "note: she pays late")
+    await missed(desk, desk.slack.edits(note, "she pays late"))
+    await looks_back(desk)
+    assert not any("pays late" in text for text in channel.texts)
+    assert marks(desk, note) == {"memo"}
+    offer = hint(desk, ADA)
+    assert "changed before we heard of it" in offer.text
+    await desk.slack.clicks_ephemeral(ADA, offer, "claim_and_send")
+    await desk.settle()
+    assert channel.texts[-1] == "she pays late"
+
+
+async def test_an_owner_who_was_deactivated_while_we_were_away_gives_the_case_back(desk: Office) -> None:
+    await desk.claimed(ADA)
+    await missed(desk, desk.slack.deactivates(ADA))
+    desk.desk._events._members.forget(ADA)  # asked again after ten minutes
+    await looks_back(desk)
+    assert (await desk.case()).state is CaseState.WAITING
+
+
+async def test_words_from_before_a_claim_can_be_sent_by_their_author(
+    desk: Office, channel: FilesChannel
+) -> None:
+    card = await desk.handed_off()
+    desk.slack.hold()
+    await desk.slack.says(ADA, "It ships today", thread=card)
+    desk.here.clock.forward(seconds=2)
+    await desk.slack.clicks(ADA, card, "claim")
+    await desk.slack.release(swapped=True)
+    await desk.settle()
+    offer = hint(desk, ADA)
+    assert "before you claimed" in offer.text
+    await desk.slack.clicks_ephemeral(ADA, offer, "claim_and_send")
+    await desk.settle()
+    assert channel.texts[-1] == "It ships today"

@@ -231,7 +231,8 @@ class Events:
             await self._left_out(event, absent, alone=not text.strip() and not files)
         if not text.strip() and not files:
             return None
-        return AgentAction(id=name, action=Act.SAY, text=text, attachments=files, written=name, **known)
+        said: dict[str, Any] = {"text": text, "attachments": files, "reworded": "edited" in told["message"]}
+        return AgentAction(id=name, action=Act.SAY, written=name, **said, **known)
 
     async def _change(
         self, event: DeskEvent, told: Event, name: str, known: dict[str, Any]
@@ -313,20 +314,32 @@ class Events:
     # ── Gaps ────────────────────────────────────────────────────────────────────────────────────
 
     async def fill_gaps(self, threads: int, since: datetime, sleep: Sleep = asyncio.sleep) -> int:
-        """What was said under open cards while nobody listened, taken in now; how many messages were looked at.
+        """What was said and changed under open cards while nobody listened, taken in now, and who left; how many
+        messages were looked at.
 
         Raises a `SendError`, `StoreUnavailable`.
         """
         us, seen = await self._api.me(), 0
-        for _, receipt in await self._reading.open_threads(threads):
+        payload = {"authorizations": [{"user_id": us.user}], "api_app_id": us.app}
+        open_now = await self._reading.open_threads(threads)
+        for owner in {case.owner.id for case, _ in open_now if case.owner and case.owner.desk == DESK}:
+            await self._still_here(owner)
+        for _, receipt in open_now:
             channel, _, root = receipt.rpartition(":")
             for message in await self._said_since(channel, root, since, sleep):
-                payload = {"authorizations": [{"user_id": us.user}], "api_app_id": us.app}
-                await self._message(
-                    {"thread_ts": root, **message, "channel": channel, "type": "message"}, payload
-                )
+                for told in _as_it_happened({"thread_ts": root, **message, "channel": channel}):
+                    await self._message(told, payload)
                 seen += 1
         return seen
+
+    async def _still_here(self, owner: str) -> None:
+        """Slack tells only once that somebody was deactivated."""
+        if await self._members.agent(owner) is not None:
+            return
+        now = self._deps.clock()
+        told = {"do": "left", "user": owner}
+        name = f"gone:{owner}:{now:%Y-%m-%dT%H}"
+        await self.remember(name=name, lane=f"member:{owner}", case="", happened_at=now, told=told)
 
     async def _said_since(
         self, channel: str, root: str, since: datetime, sleep: Sleep
@@ -372,6 +385,15 @@ def _changed(event: Event) -> dict[str, Any] | None:
     if same or stamp is None:
         return None
     return {"do": "edit", "message": message, "name": f":edit:{stamp}", "at": moment(stamp) or at}
+
+
+def _as_it_happened(message: Event) -> list[Event]:
+    """A message as it stands in a thread: that it was said, and that it was changed."""
+    edited = message.get("edited")
+    if not isinstance(edited, dict):
+        return [message]
+    place = {"channel": message.get("channel"), "ts": edited.get("ts")}
+    return [message, {"subtype": "message_changed", "message": message, "previous_message": {}, **place}]
 
 
 def _deleted(event: Event) -> dict[str, Any] | None:

@@ -86,8 +86,8 @@ _REFUSALS = (
     ),
     (r"This stayed internal\. (?P<text>.+)", "Das blieb intern. {text}"),
     (
-        r"This stayed internal: you wrote it before you claimed the case\.",
-        "Das blieb intern: Es stand da, bevor der Fall übernommen war.",
+        r"This stayed internal: it was written before you claimed the case, or changed before we heard of it\.",
+        "Das blieb intern: Es stand da, bevor der Fall übernommen war, oder wurde geändert, bevor es hier ankam.",
     ),
     (
         r"This stays a note: an edit never sends\. Write it anew for the customer\.",
