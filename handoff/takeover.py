@@ -182,8 +182,14 @@ class Takeover:
         return drafts.system_note(case, note, now, self._new_id, "owner")
 
     async def _release(self, case: Case, action: AgentAction, now: datetime) -> tuple[Case, list[Write]]:
-        released = cases.release(case, now)
+        released = self._waits(cases.release(case, now), now)
         return released, [self._fact(Did.RELEASED, released, action, now)]
+
+    def _waits(self, case: Case, now: datetime) -> Case:
+        """Nobody has it any more: whoever is on duty is called unless somebody takes it in time."""
+        if case.state is not CaseState.WAITING or not on_duty(case, self._rules, now):
+            return case
+        return replace(case, remind_at=remind_at(case, self._rules, now))
 
     async def _resolve(self, case: Case, action: AgentAction, now: datetime) -> tuple[Case, list[Write]]:
         resolved = cases.resolve(case, action.outcome or "resolved", now)
@@ -199,7 +205,7 @@ class Takeover:
         if action.department not in self._rules.departments:
             known = ", ".join(self._rules.departments)
             raise NotAllowed(f"There is no department {action.department!r}; choose one of {known}.")
-        moved = cases.move(case, action.department, now)
+        moved = self._waits(cases.move(case, action.department, now), now)
         fact = self._fact(Did.MOVED, moved, action, now, before=case.department)
         return moved, [fact]
 
@@ -300,10 +306,8 @@ class Takeover:
         released = cases.release(case, now)
         why: drafts.Attributes = {"why": "left"}
         fact = drafts.entry(Did.RELEASED, released, now, self._new_id, actor="system", attributes=why)
-        return isinstance(
-            await self._write(case, released, [drafts.system_note(case, note, now, self._new_id), fact]),
-            Applied,
-        )
+        told = drafts.system_note(released, note, now, self._new_id, on_duty(released, self._rules, now))
+        return isinstance(await self._write(case, released, [told, fact]), Applied)
 
     # ── What agents hear of what goes on elsewhere ──────────────────────────────────────────────
 

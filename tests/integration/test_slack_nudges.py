@@ -199,6 +199,25 @@ async def test_an_ordinary_case_calls_nobody_until_half_of_its_time_is_over(desk
     assert "<!here> #1001 still waits for somebody." in told(desk)
 
 
+async def test_a_case_that_is_released_or_moved_is_not_forgotten(desk: Office) -> None:
+    await desk.claimed(ADA)
+    await desk.say(ADA, "Hello.")
+    await desk.click(ADA, "release")
+    await pass_time(desk, minutes=16)
+    assert told(desk).count("<!here> #1001 still waits for somebody.") == 1
+    await desk.here.act(Act.MOVE, department="press")
+    await pass_time(desk, minutes=16)
+    assert "<!here> #1001 still waits for somebody." in desk.thread()
+
+
+async def test_the_cases_of_somebody_who_left_call_whoever_is_there(desk: Office) -> None:
+    await desk.claimed(ADA)
+    await desk.slack.deactivates(ADA)
+    await desk.settle()
+    assert (await desk.case()).state is CaseState.WAITING
+    assert "<!here> Its owner has left; the case waits for somebody again." in told(desk)
+
+
 async def test_a_case_that_was_claimed_in_time_calls_nobody(desk: Office) -> None:
     await desk.claimed(ADA)
     await desk.say(ADA, "Hello.")
