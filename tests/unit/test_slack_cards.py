@@ -270,8 +270,15 @@ SAYS = {
     "#1042 is critical: danger, asked_for_person.": "#1042 ist kritisch: Gefahr, Möchte mit einem Menschen sprechen.",
     "#1042 still waits for somebody.": "#1042 wartet noch auf jemanden.",
     "Nobody took #7 over; it is Sales's now.": "Niemand hat #7 übernommen; der Fall liegt jetzt bei Sales.",
+    "Nobody took #7 over; it is Press's now.": "Niemand hat #7 übernommen; der Fall liegt jetzt bei Presse.",
     "This stayed internal. Claim case #7 first: only its owner speaks to the customer.": (
         "Das blieb intern. Erst Fall #7 übernehmen: Mit dem Kunden spricht nur, wer ihn hat."
+    ),
+    "Its owner has left; the case waits for somebody again.": (
+        "Wer den Fall hatte, ist nicht mehr da; er wartet wieder auf jemanden."
+    ),
+    "Ada has left; the case waits for somebody again.": (
+        "Ada ist nicht mehr da; der Fall wartet wieder auf jemanden."
     ),
     "Ada assigned #7 to Ben.": "Ada hat #7 an Ben gegeben.",
     "Case #7 is resolved and cannot be moved.": "Fall #7 ist „Erledigt“ und lässt sich nicht verschieben.",

@@ -153,6 +153,9 @@ class Look(Struct, frozen=True, kw_only=True):
         """A sentence may hold another one, and that is as deep as it goes."""
         if name == "text":
             return part if inside else self._german(part, inside=True)
+        if name == "department":
+            named = (one.name for one in self.departments.values() if part in {one.name, *one.label.values()})
+            return next((self.department(one) for one in named), part)
         return self.known(name, part) if name in {"state", "message_state", "channel"} else part
 
     def _why(self, reason: str) -> str:

@@ -70,6 +70,14 @@ _NOTES = (
         r"(?P<name>.+) assigned #(?P<number>\d+) to (?P<to>.+)\.",
         "{name} hat #{number} an {to} gegeben.",
     ),
+    (
+        r"Its owner has left; the case waits for somebody again\.",
+        "Wer den Fall hatte, ist nicht mehr da; er wartet wieder auf jemanden.",
+    ),
+    (
+        r"(?P<name>.+) has left; the case waits for somebody again\.",
+        "{name} ist nicht mehr da; der Fall wartet wieder auf jemanden.",
+    ),
     (r"#(?P<number>\d+) is awake again\.", "#{number} ist wieder da."),
     (
         r"It waited too long to be sent without a look\.",
