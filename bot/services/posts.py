@@ -188,7 +188,8 @@ class Posts:
 
     async def _line_posted(self, row: OutboxRow, rendered: Rendered) -> list[Write]:
         line = await self._of_message(row)
-        receipt = line.receipt or (row.receipts[0] if row.receipts else "")
+        first = row.receipts[0] if row.receipts else line.receipt
+        receipt = first and (line.receipt or first)  # one that was removed has none
         return [_kept(replace(line, receipt=receipt, files=rendered.files))]
 
     async def _mark(self, row: OutboxRow, desk: Desk, case: Case) -> Rendered:

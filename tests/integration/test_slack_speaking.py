@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from bot.domain.cases import CaseState
 from bot.domain.desks import DeskEvent
-from bot.domain.errors import SendDeferred
+from bot.domain.errors import SendDeferred, SendRejected
 from bot.domain.messages import Direction, EventState, MessageState
 from bot.domain.ports import Act, Query
 from handoff.desks.slack.settings import AgentSetting
@@ -564,10 +564,22 @@ async def test_a_reply_waits_with_an_undo_button(slow: Office, channel: FilesCha
     assert "It ships today" not in channel.texts
     assert buttons(fate(slow).blocks) == ["undo"]
     assert "Goes to the customer" in slow.slack.words(fate(slow))
+    line = fate(slow)
     await slow.later(seconds=21)
     assert channel.texts[-1] == "It ships today"
     assert marks(slow, said) == {"white_check_mark"}
-    assert buttons(fate(slow).blocks) == []
+    assert line not in slow.slack.thread(slow.card), "the mark says all"
+
+
+async def test_what_went_out_and_then_fails_to_change_says_so_all_the_same(
+    slow: Office, channel: FilesChannel
+) -> None:
+    said = await slow.say(ADA, "It ships today")
+    await slow.later(seconds=21)
+    channel.fails(SendRejected("It is too old to be changed."))
+    await edits(slow, said, "It ships tomorrow")
+    assert marks(slow, said) == {"warning"}
+    assert "too old to be changed" in slow.slack.words(fate(slow))
 
 
 async def test_deleting_in_slack_cancels_a_reply(slow: Office, channel: FilesChannel) -> None:

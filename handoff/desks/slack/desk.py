@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -68,6 +69,7 @@ class SlackDesk:
         self._do: dict[str, Callable[[Payload], Awaitable[str]]] = {
             "post": self._post,
             "update": self._update,
+            "remove": self._remove,
             "react": self._react,
             "unreact": self._unreact,
             "upload": self._upload,
@@ -157,6 +159,12 @@ class SlackDesk:
             if payload["key"].startswith(CARD):
                 raise RecipientUnreachable("The card is gone from Slack.") from error
         return receipt_of(channel, ts)
+
+    async def _remove(self, payload: Payload) -> str:
+        """A line that has nothing to say any more; it has no receipt from then on."""
+        with suppress(Rejected, RecipientUnreachable):
+            await self._api.delete(payload["channel"], payload["arguments"]["ts"])
+        return ""
 
     async def _react(self, payload: Payload) -> str:
         channel, ts, name = _mark(payload)

@@ -198,6 +198,8 @@ def _called(case: Case, ping: str) -> str:
 def _fate(post: ThreadPost, look: Look) -> tuple[Payload, ...]:
     """Nothing where a mark says all; what was told once is told again when it changes."""
     message = post.message
+    if post.receipt and _went_out(message):
+        return (_removed(post),)
     told = _settled(message, look) or ([] if not post.receipt else _well(message, look))
     if not told:
         return ()
@@ -206,6 +208,16 @@ def _fate(post: ThreadPost, look: Look) -> tuple[Payload, ...]:
     text = _fate_words(message, look) or look.known("message_state", message.state)
     blocks = [*told, *_buttons(post, look)]
     return (posted(channel, key, text, blocks, thread=post.card_receipt, receipt=post.receipt),)
+
+
+def _went_out(message: Message) -> bool:
+    """Its time for Undo is over, and the mark says that the customer has it."""
+    return bool(message.undo_until) and message.state in ARRIVED and not message.deleted_at
+
+
+def _removed(post: ThreadPost) -> Payload:
+    channel, ts = place(post.receipt)
+    return {"do": "remove", "channel": channel, "key": f"fate:{post.message.id}", "arguments": {"ts": ts}}
 
 
 def _settled(message: Message, look: Look) -> list[Part]:
