@@ -228,7 +228,7 @@ class SlackApi(Methods):
         trouble = self._trouble("upload")
         if trouble.drop:
             return _hung_up(request)
-        if (early := _instead(trouble)) is not None:
+        if trouble.body is None and (early := _instead(trouble)) is not None:  # 200 means it has the bytes
             return early
         file = self.workspace.files.get(request.match_info["file"])
         if file is None or "Authorization" in request.headers:
