@@ -622,6 +622,27 @@ async def test_nobody_undoes_somebody_elses_words(slow: Office, channel: FilesCh
     assert channel.texts[-1] == "It ships today"
 
 
+async def test_a_reply_taken_back_unsent_leaves_the_customer_waiting(slow: Office) -> None:
+    before = await slow.case()
+    await slow.say(ADA, "It ships today")
+    assert (await slow.case()).waiting_since is None
+    await slow.click(ADA, "undo", fate(slow))
+    after = await slow.case()
+    assert after.waiting_since == before.customer_at
+    assert after.lease, "its owner is reminded again"
+    assert after.first_reply_at is None
+
+
+async def test_an_earlier_reply_still_counts_when_the_next_is_taken_back(slow: Office) -> None:
+    await slow.say(ADA, "It ships today")
+    await slow.later(seconds=21)
+    await slow.say(ADA, "Or tomorrow")
+    await slow.click(ADA, "undo", fate(slow))
+    after = await slow.case()
+    assert (after.waiting_since, after.lease) == (None, None)
+    assert after.first_reply_at
+
+
 async def test_an_edit_within_the_window_is_what_goes_out(slow: Office, channel: FilesChannel) -> None:
     said = await slow.say(ADA, "It ships today")
     await edits(slow, said, "It ships tomorrow")
