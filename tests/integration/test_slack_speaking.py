@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -15,12 +16,12 @@ from msgspec.structs import replace
 
 from bot.domain.cases import CaseState
 from bot.domain.desks import DeskEvent
-from bot.domain.errors import SendDeferred, SendRejected
+from bot.domain.errors import SendDeferred, SendInDoubt, SendRejected
 from bot.domain.messages import Direction, EventState, MessageState
 from bot.domain.ports import Act, Query
 from handoff.desks.slack.settings import AgentSetting
 from tests.fakes.channel import FilesChannel
-from tests.fakes.slack_workspace import Ephemeral, Person, Post
+from tests.fakes.slack_workspace import Ephemeral, File, Person, Post
 from tests.slack import ADA, BEN, BILLING, CLEO, DEFAULT, Office, office
 
 GUESTS = ("U0GUEST", "U0SINGLE", "U0STRANGER")
@@ -872,3 +873,29 @@ async def test_words_from_before_a_claim_can_be_sent_by_their_author(
     await desk.slack.clicks_ephemeral(ADA, offer, "claim_and_send")
     await desk.settle()
     assert channel.texts[-1] == "It ships today"
+
+
+# ── In the desk's language ──────────────────────────────────────────────────────────────────────
+
+
+async def test_whatever_is_told_is_told_in_the_desks_language(tmp_path: Path, channel: FilesChannel) -> None:
+    async with office(tmp_path, channel=channel, language="de") as desk:
+        card = await desk.handed_off()
+        await desk.say(ADA, "It ships today")
+        await desk.click(ADA, "claim", card)
+        note = await desk.say(ADA, ";; she pays late")
+        await edits(desk, note, "she pays late")
+        said = await desk.say(ADA, "It ships today")
+        await edits(desk, said, "note: it ships today")
+        await desk.say(ADA, "", files=[File(id="F1", name="a.pdf", mode="external", url="https://x.example")])
+        await desk.say(BEN, "She is a regular")
+        channel.capabilities = replace(channel.capabilities, edits=False, window=timedelta(hours=24))
+        await edits(desk, said, "It ships tomorrow")
+        channel.fails(SendInDoubt("No answer."))
+        doubtful = await desk.say(ADA, "Until Friday")
+        await deletes(desk, doubtful)
+        desk.here.clock.forward(hours=25)
+        await desk.say(ADA, "Are you there?")
+        told = [*desk.whispers(ADA), *desk.whispers(BEN)]
+        assert len(told) == 8
+        assert not [one for one in told if re.search(r"\b(the|this|it|you|is|only)\b", one, re.IGNORECASE)]
