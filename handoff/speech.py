@@ -171,7 +171,8 @@ class Speech:
         if row.state in WAITING and row.posting is not Posting.DELETE:
             looked_at = replace(row, held=False, not_before=now) if row.held else row
             return case, [Update(record=looked_at), Update(record=_unheld(said)), fact]
-        self._require(self._can(message.address).edits)
+        if not self._can(message.address).edits:
+            return self._stays_as_it_is(case, action, message, now)
         shown = replace(said, state=MessageState.QUEUED, edited_at=now)
         return case, [Update(record=_once_more(row, Posting.EDIT, now)), Update(record=shown), fact]
 
@@ -215,7 +216,8 @@ class Speech:
                 Update(record=replace(gone, state=MessageState.CANCELLED)),
                 fact,
             ]
-        self._require(self._can(message.address).deletes)
+        if not self._can(message.address).deletes:
+            return self._stays_as_it_is(case, action, message, now)
         shown = replace(message, state=MessageState.QUEUED)
         return case, [Update(record=_once_more(row, Posting.DELETE, now)), Update(record=shown), fact]
 
@@ -302,9 +304,15 @@ class Speech:
         rows = await self._store.find(Query(kind=OutboxRow, equals={"message": message.id}))
         return [row for row in rows if row.destination is Destination.CHANNEL]
 
-    def _require(self, possible: bool) -> None:  # noqa: FBT001  reads like a sentence
-        if not possible:
+    def _stays_as_it_is(self, case: Case, action: AgentAction, message: Message, now: datetime) -> Changed:
+        """A desk that shows something else by now than the customer has says so to everybody who looks.
+
+        Raises `NotAllowed` where it shows what it showed.
+        """
+        if not action.written:
             raise NotAllowed("This channel cannot change what was sent; write another message.")
+        told = f"This channel cannot change what was sent. The customer still reads: {message.text}"
+        return case, [drafts.system_note(case, told, now, self._new_id)]
 
     def _fact(
         self, kind: Did, case: Case, action: AgentAction, now: datetime, **attributes: str | bool | None

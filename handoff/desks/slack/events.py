@@ -245,11 +245,12 @@ class Events:
         if told["do"] == "delete" and line.deleted_at:  # by its button already
             return None
         if told["do"] == "delete":
-            return AgentAction(id=f"{name}:delete", action=Act.DELETE, message=said, **known)
+            return AgentAction(id=f"{name}:delete", action=Act.DELETE, message=said, written=name, **known)
         text = await self._words(told["message"])
         if text == line.text and line.direction is not Direction.NOTE:  # it says so already
             return None
-        return AgentAction(id=f"{name}{told['name']}", action=Act.EDIT, message=said, text=text, **known)
+        changed: dict[str, Any] = {"message": said, "text": text, "written": name}
+        return AgentAction(id=f"{name}{told['name']}", action=Act.EDIT, **changed, **known)
 
     async def _left(self, user: str) -> Gone | None:
         """Who cannot speak any more has left, however that came."""

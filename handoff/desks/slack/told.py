@@ -78,6 +78,10 @@ _NOTES = (
         r"(?P<name>.+) has left; the case waits for somebody again\.",
         "{name} ist nicht mehr da; der Fall wartet wieder auf jemanden.",
     ),
+    (
+        r"This channel cannot change what was sent\. The customer still reads: (?P<words>.*)",
+        "Dieser Kanal kann Gesendetes nicht ändern. Beim Kunden steht weiter: {words}",
+    ),
     (r"#(?P<number>\d+) is awake again\.", "#{number} ist wieder da."),
     (
         r"It waited too long to be sent without a look\.",
