@@ -177,12 +177,16 @@ async def test_an_owner_at_the_console_is_not_called_in_slack(desk: Office) -> N
 async def test_an_urgent_case_calls_whoever_is_there_at_once(desk: Office) -> None:
     await desk.customer("It is due today")
     assert "<!here> #1001 is high: deadline." in told(desk)
+    (call,) = [post for post in desk.slack.posted() if post.broadcast]
+    assert "<!here>" in desk.slack.words(call)
+    assert call.thread_ts == desk.card.ts
 
 
 async def test_a_user_group_can_be_called(tmp_path: Path) -> None:
     async with staffed(tmp_path, routing=(Rule(to="service", ping=GROUP),)) as desk:
         await desk.customer("It is due today")
         assert f"<!subteam^{GROUP}> #1001 is high" in told(desk)
+        assert not [post for post in desk.slack.posted() if post.broadcast]
 
 
 async def test_without_a_ping_nobody_is_called(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ LONGEST = 3000  # of one text, in UTF-16 units
 NOTIFICATION = 4000
 KEY_LENGTH = 200
 ARGUMENTS = {
-    "post": {"text", "blocks", "metadata", "thread_ts", "unfurl_links", "unfurl_media"},
+    "post": {"text", "blocks", "metadata", "thread_ts", "broadcast", "unfurl_links", "unfurl_media"},
     "update": {"ts", "text", "blocks", "metadata"},
     "react": {"name", "timestamp"},
     "unreact": {"name", "timestamp"},

@@ -50,6 +50,7 @@ TOLD = 400  # of each line of a story
 STORY_LINES, STORY_PARTS, STORY_FILES = 30, 3, 10
 QUOTED, NAME, WHY = 200, 80, 300
 FILES = 10
+HERE = "here"  # whoever is active in the channel
 
 MARKS: Mapping[str, str] = {
     "note": "memo",
@@ -78,6 +79,10 @@ def line(post: ThreadPost, look: Look) -> tuple[Payload, ...]:
         thread=post.card_receipt,
         receipt=post.receipt,
     )
+    if message.ping == HERE and said["do"] == "post":
+        said["arguments"]["broadcast"] = (
+            True  # in a thread alone, whoever does not follow it may not hear of it
+        )
     if owner := _reminded(post.case, message):  # who sends it knows whether they are there
         said |= {"calls": owner, "quiet": _line(post.case, replace(message, ping=""), look)}
     return said, *_uploads(message, post.card_receipt, look, post.uploaded)
@@ -187,7 +192,7 @@ def _called(case: Case, ping: str) -> str:
     owner = user_of(case.owner)
     if ping == "owner":
         return f"<@{owner}>" if owner else ""
-    if ping == "here":
+    if ping == HERE:
         return "<!here>"
     return f"<!subteam^{ping}>" if GROUP.fullmatch(ping) else ""
 
