@@ -47,7 +47,8 @@ PENALTY = 0.5  # C of the SVM
 TOLERANCE = 0.1  # measured: a hundred times finer changes no accuracy, only the time
 PASSES = 1000  # over the examples, at most
 # Many examples of many intents need few: on Banking77 and CLINC150 seven are as good as all twelve.
-MANY, FEW_PASSES = 500_000, 7  # examples x intents
+# For what a model says of examples it has not seen, four are enough.
+MANY, FEW_PASSES, HELD_PASSES = 500_000, 7, 4  # examples x intents
 WORTH_A_PROCESS = 200_000  # examples x intents from which forking pays
 SURE = 0.6  # where the shipped configuration starts to answer
 PRINTED = 32  # n-grams of an example that are kept to tell what is near it
@@ -221,22 +222,22 @@ def _weighed(block: Matrix, idf: Floats) -> Matrix:
 # ── Fitting ─────────────────────────────────────────────────────────────────────────────────────
 
 
-def _fit(corpus: Corpus, rows: Rows) -> Fitted:
+def _fit(corpus: Corpus, rows: Rows, few: int = FEW_PASSES) -> Fitted:
     idf = (_idf(corpus.words, rows), _idf(corpus.characters, rows))
     blocks = [_weighed(corpus.words, idf[0]), _weighed(corpus.characters, idf[1])]
     matrix = sparse.hstack(blocks, format="csr")
     seen = matrix if corpus.meanings is None else sparse.hstack([matrix, corpus.meanings], format="csr")
-    weights, bias = _separate(seen[rows], corpus.truth[rows], len(corpus.intents))
+    weights, bias = _separate(seen[rows], corpus.truth[rows], len(corpus.intents), few)
     return Fitted(weights, bias, idf, matrix, seen, blocks[1], _prints(blocks[1]))
 
 
-def _separate(matrix: Matrix, truth: Rows, intents: int) -> tuple[Floats, Floats]:
+def _separate(matrix: Matrix, truth: Rows, intents: int, few: int) -> tuple[Floats, Floats]:
     """Weights and bias per intent; an intent without examples here never wins."""
     weights, bias = np.zeros((matrix.shape[1], intents)), np.full(intents, NO_SCORE)
     present = np.unique(truth)
     if len(present) < 2:
         return weights, bias
-    passes = FEW_PASSES if len(truth) * len(present) > MANY else PASSES
+    passes = few if len(truth) * len(present) > MANY else PASSES
     machine = LinearSVC(C=PENALTY, tol=TOLERANCE, random_state=SEED, max_iter=passes)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # that is what the passes are for
@@ -281,7 +282,7 @@ def _fit_all(corpus: Corpus, within: Scope) -> tuple[Fitted, Judged]:
 
 
 def _judge(corpus: Corpus, within: Scope, seen: Rows, held: Rows) -> Judged:
-    fitted = _fit(corpus, seen)
+    fitted = _fit(corpus, seen, HELD_PASSES)
     found = fitted.seen[held] @ fitted.weights + fitted.bias
     choices = within.inside[within.answerable(found).argmax(1)]
     nearest = _nearest(fitted, corpus.truth, seen, held, choices)
