@@ -20,7 +20,7 @@ from tests.fakes.channel import FilesChannel
 from tests.fakes.slack_blocks import elements, shown
 from tests.slack import ADA, BEN, Office, office
 
-SOON = 0.3  # seconds until Slack has its answer, on a machine that does other things too
+SOON = 1.0  # seconds; 0.3 are promised, and a machine that does other things too gets more
 PATHS = ("/slack/events", "/slack/interactions", "/slack/commands")
 
 
@@ -237,7 +237,7 @@ async def test_slack_has_its_answer_at_once_whatever_happens(desk: Office) -> No
 
 async def test_a_window_is_asked_for_while_slack_already_has_its_answer(desk: Office) -> None:
     card = await desk.claimed(ADA)
-    desk.slack.breaks("views.open", hang=0.5)
+    desk.slack.breaks("views.open", hang=1.3)
     done = await desk.slack.clicks(ADA, card, "resolve")
     assert done.seconds < SOON
     await desk.settle()
