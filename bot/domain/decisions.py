@@ -188,10 +188,11 @@ def _pressed(case: Case, turn: Turn, policy: Policy, now: datetime) -> Decision 
 
 
 def _wants_person(case: Case, turn: Turn, policy: Policy, now: datetime) -> Decision | None:
-    """A rule, not the model's mood: who asks for a person gets one."""
+    """A rule, not the model's mood: who asks for a person gets one, of the department that their matter needs."""
     understood = turn.understanding
     asked = understood.wants_person or (understood.intent.name == PERSON and is_sure(understood, policy))
-    return Decision(case=case, rule="person", hand_off=Reason.ASKED_FOR_PERSON) if asked else None
+    known = _with_intent(case, understood) if _names_a_matter(understood, policy) else case
+    return Decision(case=known, rule="person", hand_off=Reason.ASKED_FOR_PERSON) if asked else None
 
 
 def _critical(case: Case, turn: Turn, policy: Policy, now: datetime) -> Decision | None:
@@ -294,6 +295,15 @@ WITH_BOT: tuple[Rule, ...] = (
 
 def _with_intent(case: Case, understood: Understanding) -> Case:
     return replace(case, intent=understood.intent.name, confidence=understood.intent.confidence)
+
+
+def _names_a_matter(understood: Understanding, policy: Policy) -> bool:
+    """Surely about something, rather than about whom to talk to."""
+    answer = policy.book.answers.get(understood.intent.name)
+    about = (
+        understood.intent.name not in (OUT_OF_SCOPE, PERSON) and answer is not None and not answer.smalltalk
+    )
+    return about and is_sure(understood, policy)
 
 
 def _candidates(understood: Understanding, policy: Policy) -> tuple[str, ...]:

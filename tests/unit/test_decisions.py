@@ -105,6 +105,13 @@ def test_who_asks_for_a_person_gets_one_whatever_the_model_says() -> None:
     assert decision.hand_off is Reason.ASKED_FOR_PERSON
 
 
+def test_who_says_what_the_person_is_for_gets_one_who_knows_about_that() -> None:
+    about = decide(case(intent="hours"), turn("returns", wants_person=True), policy(), NOON)
+    assert about.case.intent == "returns"
+    unsure = decide(case(intent="hours"), turn("returns", 0.2, wants_person=True), policy(), NOON)
+    assert unsure.case.intent == "hours"
+
+
 def test_critical_goes_to_a_person_at_once() -> None:
     urgent = turn("hours", urgency=Urgency(level=Level.CRITICAL, reasons=("smoke",)))
     assert decide(case(), urgent, policy(), NOON).hand_off is Reason.CRITICAL
