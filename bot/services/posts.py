@@ -127,14 +127,18 @@ class Posts:
     async def lost(self, row: OutboxRow) -> list[Write]:
         """The card or its channel is gone: another card is posted, and the story told under that."""
         known, case = await self._posted(row), await self._store.get(Case, row.case)
-        if known is None or case is None:
+        if known is None or case is None or row.posting is Posting.LEFT:
             return []
-        anew = [
-            write
-            for posting in (Posting.CARD, Posting.STORY)
-            for write in drafts.posted(case, [row.channel], posting, self._clock(), self._new_id)
-        ]
+        line = await self._posted(row, row.message) if row.posting is Posting.THREAD else None
+        if line and line.receipt:  # perhaps only that line is gone, under a card that was left
+            again = self._rows(row, case, Posting.THREAD)
+            return [Update(record=replace(line, receipt="")), *again]
+        anew = [write for one in (Posting.CARD, Posting.STORY) for write in self._rows(row, case, one)]
         return [Update(record=replace(known, receipt="", handoff=None, told="")), *anew]
+
+    def _rows(self, row: OutboxRow, case: Case, posting: Posting) -> list[Write]:
+        message = row.message if posting is Posting.THREAD else ""
+        return drafts.posted(case, [row.channel], posting, self._clock(), self._new_id, message)
 
     async def _left(self, row: OutboxRow, desk: Desk, case: Case) -> Rendered:
         known = await self._posted(row)
@@ -172,6 +176,8 @@ class Posts:
         if known is None or not known.receipt:
             return NOTHING
         line = await self._posted(row, message.id)
+        if not (line and line.receipt) and not message.ping and await self._is_in_the_story(row, known):
+            return NOTHING
         post = ThreadPost(
             case=case,
             message=message,
@@ -181,6 +187,12 @@ class Posts:
             closed=self._closed(case),
         )
         return Rendered(payloads=desk.render(post), case=case, files=_files(message))
+
+    async def _is_in_the_story(self, row: OutboxRow, card: Posted) -> bool:
+        """It is still to be told under this card, and will hold the line."""
+        if card.told == card.receipt:
+            return False
+        return any(one.posting is Posting.STORY for one in await self._behind(row))
 
     def _closed(self, case: Case) -> bool:
         window = self._can(case.address).window

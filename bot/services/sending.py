@@ -256,7 +256,8 @@ class Sending:
         metrics.SENT.labels(row.channel).inc()
         metrics.SENDING.labels(row.channel).observe((self._clock() - row.created_at).total_seconds())
         if row.destination is Destination.DESK:
-            await self._alarms.clear(row.channel)
+            if rendered.payloads:  # what needed nothing proves nothing
+                await self._alarms.clear(row.channel)
             await self._settle(row, MessageState.SENT, "", await self._posts.posted(row, rendered))
             return
         facts: drafts.Attributes = {"role": row.role, "message": row.message, "resent": row.resent}
@@ -371,7 +372,10 @@ class Sending:
             receipt = await destination.find(payloads[part])
         except SendDeferred as error:
             return await self._ask_later(row, error)
-        except (SendError, Unknown):
+        except (SendError, Unknown) as error:
+            if row.destination is Destination.DESK and isinstance(error, Misconfigured):
+                await self._alarms.sound(row.channel, error.reason)
+                return await self._ask_later(row, SendDeferred(error.reason))
             return await self._guess(row)
         if receipt is None:
             at_once = None if row.attempts else timedelta()
@@ -383,6 +387,10 @@ class Sending:
     async def _guess(self, row: OutboxRow) -> Later | None:
         """Nobody can say: a bot's words are worth a second time, a person's are the person's to repeat."""
         doubt = await self._doubt(row)
+        if row.destination is Destination.DESK:  # a line too many is better than a thread that stays silent
+            return await self._deferred(
+                replace(row, resent=True), SendDeferred("It may have arrived."), doubt
+            )
         if row.by_agent or row.resent:
             await self._settle(row, MessageState.IN_DOUBT, "It may have arrived.", [doubt])
             return None
@@ -391,9 +399,12 @@ class Sending:
         return None
 
     async def _ask_later(self, row: OutboxRow, error: SendDeferred) -> Later | None:
-        """The row stays `sending`, so that nothing is sent before the platform has said what it knows."""
+        """The row stays `sending`, so that nothing is sent before the platform has said what it knows.
+
+        A desk is asked until it answers: what is posted there comes late rather than twice.
+        """
         attempts = row.attempts + 1
-        if attempts >= ATTEMPTS:
+        if attempts >= ATTEMPTS and row.destination is Destination.CHANNEL:
             return await self._guess(row)
         delay = self._delay(error, attempts)
         again = replace(row, attempts=attempts, not_before=self._clock() + delay)
