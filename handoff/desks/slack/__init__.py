@@ -58,7 +58,9 @@ class Slack(SlackDesk):
         )
         reading = Reading(deps.store, self.look)
         self.actions = Actions(deps, api, members, reading, self.look)
-        self._events = Events(settings, deps, api, members, files, reading, self.look, self.actions.show_home)
+        self._events = Events(
+            settings, deps, api, members, files, reading, self.look, self.actions.overview.show_home
+        )
         self._sockets = self._by_socket(settings, deps) if settings.by_socket else None
         self._checks = Checks(
             settings,
@@ -100,14 +102,16 @@ class Slack(SlackDesk):
             return _json(await self._events.take(_object(request.body)))
         form = _form(request.body)
         if kind == "commands":
-            return Response() if form.get("ssl_check") else _json(await self.actions.command(form))
+            return Response() if form.get("ssl_check") else _json(await self.actions.overview.command(form))
         return _json(await self.actions.take(_object(form.get("payload", "").encode())))
 
     async def _enveloped(self, kind: str, payload: dict[str, Any]) -> dict[str, Any] | None:
         """The same over a socket."""
         try:
             if kind == "slash_commands":
-                return await self.actions.command({name: str(value) for name, value in payload.items()})
+                return await self.actions.overview.command(
+                    {name: str(value) for name, value in payload.items()}
+                )
             took = self._events.take if kind == "events_api" else self.actions.take
             return await took(payload) or None
         except MalformedPayload:

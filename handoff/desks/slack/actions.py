@@ -1,4 +1,4 @@
-"""What agents click, fill in and type as a command: answered at once, done in one transaction.
+"""What agents click and fill in: answered at once, done in one transaction.
 
 https://docs.slack.dev/interactivity/handling-user-interaction. Slack sends these once: if we fail, the agent sees it
 and clicks again; an action's id makes that one action.
@@ -27,15 +27,15 @@ from bot.domain.errors import (
 )
 from bot.domain.ports import Act, Add, AgentAction, Changes, Insert
 from handoff.desks.base import DeskDeps
-from handoff.desks.slack import commands, forms, modals
+from handoff.desks.slack import forms, modals
 from handoff.desks.slack.api import SlackApi
 from handoff.desks.slack.blocks import receipt_of
 from handoff.desks.slack.events import moment
 from handoff.desks.slack.forms import Filled, Unfilled
-from handoff.desks.slack.home import Today, closed_home, home
 from handoff.desks.slack.look import DESK, Look
 from handoff.desks.slack.members import Members
 from handoff.desks.slack.modals import About, Candidate
+from handoff.desks.slack.overview import Overview
 from handoff.desks.slack.posts import whisper
 from handoff.desks.slack.reading import Reading
 
@@ -77,6 +77,7 @@ class Actions:
         self._reading = reading
         self._look = look
         self._soon: set[asyncio.Task[None]] = set()
+        self.overview = Overview(deps, api, reading, look, self._agent, self._later)
         self._kinds: dict[str, Callable[[Payload], Awaitable[dict[str, Any]]]] = {
             "block_actions": self._clicked,
             "message_action": self._shortcut,
@@ -166,7 +167,7 @@ class Actions:
             if name == "claim_and_send" and _only_shown(payload):
                 self._later(self._api.respond(str(payload["response_url"]), {"delete_original": True}))
             if _over_home(payload):
-                self.show_home(agent.id)
+                self.overview.show_home(agent.id)
         except (NotAllowed, TooLate, Unknown, SendError) as error:
             self._tell(payload, await self._refusal(error, case_id))
         return {}
@@ -303,7 +304,7 @@ class Actions:
             if filled.save:
                 await self._save(filled, agent)
             if filled.about.home:
-                self.show_home(agent.id)
+                self.overview.show_home(agent.id)
         except (NotAllowed, TooLate, Unknown, SendError) as error:
             return self._kept_open(view, await self._refusal(error, filled.about.case))
         return {"response_action": "clear"}
@@ -357,44 +358,6 @@ class Actions:
             return {"response_action": "errors", "errors": {fields[0]: sentence}}
         title = self._look()("modal.not_done")
         return {"response_action": "update", "view": modals.notice(self._look(), title, sentence)}
-
-    # ── Commands and App Home ───────────────────────────────────────────────────────────────────
-
-    async def command(self, form: Mapping[str, str]) -> dict[str, Any]:
-        """`/case …`, for the eyes of who typed it. Raises `StoreUnavailable`."""
-        look, asked = self._look(), commands.read(form.get("text", ""))
-        user = form.get("user_id", "")
-        try:
-            await self._agent(user)
-        except (NotAllowed, SendError) as error:
-            return {"response_type": "ephemeral", "text": str(error)}
-        if asked.what == "mine":
-            return commands.mine(await self._reading.mine(user), look)
-        if asked.what == "waiting":
-            return commands.waiting(await self._reading.waiting(), look)
-        if asked.what == "stats":
-            return commands.stats(Today(**await self._deps.today()), look)
-        if asked.what == "case":
-            case = await self._reading.numbered(asked.number)
-            if case is None:
-                return commands.no_case(asked.number, look)
-            return commands.case(await self._reading.card(case), look, await self._reading.link(case))
-        return commands.help(look) if asked.what == "help" else commands.unknown(look)
-
-    def show_home(self, user: str) -> None:
-        """App Home as it is now, when its reader looks."""
-        if user:
-            self._later(self._home(user))
-
-    async def _home(self, user: str) -> None:
-        try:
-            await self._agent(user)
-        except NotAllowed as error:  # whoever was a member sees nothing of customers any more
-            await self._api.publish_home(user, closed_home(str(error)))
-            return
-        mine, waiting = await self._reading.mine(user), await self._reading.waiting()
-        view = home(self._look(), mine, waiting, Today(**await self._deps.today()))
-        await self._api.publish_home(user, view)
 
     # ── Beside the answer ───────────────────────────────────────────────────────────────────────
 
