@@ -72,6 +72,7 @@ class Speech:
         those from before the claim, and those that begin like a note or may have, stay with the agents.
         """
         meant, text = for_customer(action.text)
+        meant = meant and for_customer(action.was)[0]
         goes = meant and _owned(case, action) and not action.reworded
         if goes and not self.closed(case, now):
             if case.state is CaseState.SNOOZED:

@@ -386,6 +386,7 @@ class AgentAction(Struct, frozen=True, kw_only=True):
     at: datetime
     text: str = ""  # reply, say, note, edit
     written: str = ""  # say, and edit or delete where it was said: the desk's own name for it
+    was: str = ""  # say: its first words, where those were changed before we came to it
     reworded: bool = False  # say: it was changed before we heard of it, so it may have been a note
     attachments: tuple[Attachment, ...] = ()
     to: Agent | None = None  # assign

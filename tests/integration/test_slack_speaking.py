@@ -535,6 +535,46 @@ async def test_an_edit_that_overtakes_its_message_is_not_lost(desk: Office, chan
     assert channel.texts[-1] == "It ships tomorrow"
 
 
+async def test_what_is_deleted_before_we_come_to_it_is_never_sent(
+    desk: Office, channel: FilesChannel
+) -> None:
+    card = await desk.claimed(ADA)
+    desk.slack.hold()
+    said = await desk.slack.says(ADA, "It ships today", thread=card)
+    desk.here.clock.forward(seconds=1)
+    await desk.slack.deletes(said)
+    before = channel.attempts
+    await desk.slack.release()
+    for _ in range(4):
+        await desk.settle()
+        await desk.later(seconds=5)
+    assert channel.attempts == before
+    assert all(line.text != "It ships today" for line in await desk.here.transcript())
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "sent"),
+    [
+        ("It ships today", "It ships tomorrow", True),
+        ("It ships today", "note: it ships tomorrow", False),
+        ("note: it ships today", "It ships tomorrow", False),
+    ],
+)
+async def test_what_is_changed_before_we_come_to_it(
+    desk: Office, channel: FilesChannel, first: str, then: str, *, sent: bool
+) -> None:
+    card = await desk.claimed(ADA)
+    desk.slack.hold()
+    said = await desk.slack.says(ADA, first, thread=card)
+    desk.here.clock.forward(seconds=1)
+    await desk.slack.edits(said, then)
+    await desk.slack.release()
+    await desk.settle()
+    assert any("ships" in text for text in channel.texts) is sent
+    assert "It ships today" not in channel.texts
+    assert marks(desk, said) == {"white_check_mark" if sent else "memo"}
+
+
 async def test_nobody_changes_what_was_never_taken_in(desk: Office, channel: FilesChannel) -> None:
     card = await desk.claimed(ADA)
     post = await silently(desk, card, "Never told")

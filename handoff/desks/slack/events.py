@@ -223,7 +223,11 @@ class Events:
     async def _say(
         self, event: DeskEvent, told: Event, name: str, known: dict[str, Any]
     ) -> AgentAction | None:
-        text = await self._words(told["message"])
+        changes = await self._changed_since(event)
+        if any(one["do"] == "delete" for one in changes):
+            return None
+        was = await self._words(told["message"])
+        text = await self._words(changes[-1]["message"]) if changes else was
         files = await self._attached(told["message"], event.attempts)
         absent = [one for one in files if one.missing]
         files = tuple(one for one in files if not one.missing)
@@ -231,8 +235,15 @@ class Events:
             await self._left_out(event, absent, alone=not text.strip() and not files)
         if not text.strip() and not files:
             return None
-        said: dict[str, Any] = {"text": text, "attachments": files, "reworded": "edited" in told["message"]}
+        said: dict[str, Any] = {"text": text, "attachments": files, "was": was}
+        said["reworded"] = "edited" in told["message"]
         return AgentAction(id=name, action=Act.SAY, written=name, **said, **known)
+
+    async def _changed_since(self, said: DeskEvent) -> list[Event]:
+        """What its author did to a message before we came to it: changed it, took it back."""
+        later = await self._reading.to_come(said.lane)
+        mine = [one for one in later if one.external_id.startswith(f"{said.external_id}:")]
+        return [msgspec.json.decode(one.payload) for one in mine]
 
     async def _change(
         self, event: DeskEvent, told: Event, name: str, known: dict[str, Any]

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 
 from bot.domain.cases import Agent, Case, CaseState
 from bot.domain.customers import Customer
-from bot.domain.desks import Card
-from bot.domain.messages import AuthorKind, Direction, Message
+from bot.domain.desks import Card, DeskEvent
+from bot.domain.messages import AuthorKind, Direction, EventState, Message
 from bot.domain.outbox import Posted, posted_id, thread_id
 from bot.domain.ports import ActionDone, Query, Store
 from handoff.desks.slack.api import permalink
@@ -49,6 +49,12 @@ class Reading:
         """The message that an action made."""
         done = await self._store.get(ActionDone, action)
         return done.message if done else ""
+
+    async def to_come(self, lane: str) -> list[DeskEvent]:
+        """What was heard of in a lane and is not done yet, the earliest first."""
+        equals = {"lane": lane, "state": EventState.PENDING}
+        found = await self._store.find(Query(kind=DeskEvent, equals=equals, order="seq", limit=LATEST))
+        return sorted(found, key=lambda event: event.happened_at)
 
     async def message(self, id: str) -> Message | None:
         return await self._store.get(Message, id)
