@@ -26,6 +26,7 @@ from tests.builders import inbound, rules
 from tests.console import made_of
 from tests.fakes.channel import FakeChannel
 from tests.fakes.slack_api import TOKEN, SlackApi
+from tests.fakes.slack_blocks import elements
 from tests.fakes.slack_people import SIGNING_SECRET, Delivery
 from tests.fakes.slack_workspace import Post
 from tests.world import World, world
@@ -216,3 +217,29 @@ def _deps(here: World, http: aiohttp.ClientSession) -> DeskDeps:
         alarm=here.alarms.sound,
         works=here.alarms.clear,
     )
+
+
+async def opened(desk: Office, user: str, action: str) -> dict[str, Any]:
+    """The window that a button opens, from the card or from its menu."""
+    on_card = [element["action_id"] for _, element in elements(desk.card.blocks)]
+    if action in on_card:
+        await desk.click(user, action)
+    else:
+        await desk.click(user, "more")
+        await desk.slack.clicks_in_view(user, action)
+        await desk.settle()
+    return desk.slack.view_of(user).body
+
+
+def said(view: dict[str, Any]) -> str:
+    """All words of a window."""
+    return " ".join(_texts(view))
+
+
+def _texts(part: Any) -> list[str]:
+    if isinstance(part, list):
+        return [text for one in part for text in _texts(one)]
+    if isinstance(part, dict):
+        own = [part["text"]] if isinstance(part.get("text"), str) else []
+        return [*own, *(text for value in part.values() for text in _texts(value))]
+    return []
