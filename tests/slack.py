@@ -28,7 +28,7 @@ from tests.fakes.channel import FakeChannel
 from tests.fakes.slack_api import TOKEN, SlackApi
 from tests.fakes.slack_blocks import elements
 from tests.fakes.slack_people import SIGNING_SECRET, Delivery
-from tests.fakes.slack_workspace import Post
+from tests.fakes.slack_workspace import Ephemeral, Post
 from tests.world import World, world
 
 ADA, BEN, CLEO = "U0ADA", "U0BEN", "U0CLEO"
@@ -243,3 +243,46 @@ def _texts(part: Any) -> list[str]:
         own = [part["text"]] if isinstance(part.get("text"), str) else []
         return [*own, *(text for value in part.values() for text in _texts(value))]
     return []
+
+
+# ── What people see and do under a card ──────────────────────────────────────────────────────────
+
+
+def marks(desk: Office, post: Post) -> set[str]:
+    """Our reactions on it."""
+    return desk.slack.reactions(post)
+
+
+def hint(desk: Office, user: str) -> Ephemeral:
+    """The last thing that only they were shown."""
+    return [seen for seen in desk.slack.ephemerals if seen.user == user][-1]
+
+
+def buttons(blocks: list[dict[str, Any]]) -> list[str]:
+    """What can be pressed."""
+    return [one["action_id"] for block in blocks if block["type"] == "actions" for one in block["elements"]]
+
+
+def fate(desk: Office) -> Post:
+    """The last line that we posted under the card."""
+    return [post for post in desk.slack.thread(desk.card) if post.bot_id][-1]
+
+
+async def edits(desk: Office, post: Post, text: str) -> None:
+    desk.here.clock.forward(seconds=1)
+    await desk.slack.edits(post, text)
+    await desk.settle()
+
+
+async def deletes(desk: Office, post: Post) -> None:
+    desk.here.clock.forward(seconds=1)
+    await desk.slack.deletes(post)
+    await desk.settle()
+
+
+async def silently(desk: Office, card: Post, text: str) -> Post:
+    """Written, and nobody was told yet."""
+    desk.slack.hold()
+    post = await desk.slack.says(ADA, text, thread=card)
+    desk.slack.held = None
+    return post
