@@ -73,7 +73,7 @@ def _another_question(case: Case, turn: Turn, policy: Policy) -> bool:
 
 def decide(case: Case, turn: Turn, policy: Policy, now: datetime) -> Decision:
     """The bot's next step for an open case; raises `TemplateFailed` when an answer cannot be filled."""
-    case = _learned(case, turn, policy, now)
+    case = learned(case, turn, policy, now)
     rules = WITH_BOT if case.state is CaseState.BOT else WITH_PEOPLE
     for rule in rules:
         decision = rule(case, turn, policy, now)
@@ -82,7 +82,7 @@ def decide(case: Case, turn: Turn, policy: Policy, now: datetime) -> Decision:
     return Decision(case=case, rule="silent")
 
 
-def _learned(case: Case, turn: Turn, policy: Policy, now: datetime) -> Case:
+def learned(case: Case, turn: Turn, policy: Policy, now: datetime) -> Case:
     """What every message teaches about its case, whoever has it."""
     understood = turn.understanding
     if case.state is not CaseState.BOT and _another_question(case, turn, policy):

@@ -13,7 +13,7 @@ from bot.domain import cases, drafts
 from bot.domain.batches import as_lines, together
 from bot.domain.cases import Case, CaseState, Handoff, Reason
 from bot.domain.customers import Customer
-from bot.domain.decisions import decide, opening
+from bot.domain.decisions import decide, learned, opening
 from bot.domain.errors import LookupFailed, StoreUnavailable, TemplateFailed
 from bot.domain.journal import Did
 from bot.domain.messages import (
@@ -187,7 +187,7 @@ class Answering:
         case, opened, again = await self._case_for(customer, last, turn, now)
         if case.state is CaseState.RESOLVED:  # "Danke!" after the end reopens nothing
             return await self._changes(batch, case, case, [], turn, understood, opened, now)
-        decision = _goes_on(case, turn, now) if again else await self._decide(case, turn, now)
+        decision = _goes_on(case, turn, self._policy(), now) if again else await self._decide(case, turn, now)
         after, writes = await self._carried_out(decision, case, turn, now)
         return await self._changes(batch, case, after, writes, turn, understood, opened, now)
 
@@ -234,7 +234,7 @@ class Answering:
                 decision = decide(case, replace(turn, lookup=result), self._policy(), now)
         except TemplateFailed as error:
             log.warning("answer.failed", case=case.id, intent=turn.understanding.intent.name)
-            heard = _heard(case, turn, now)
+            heard = _heard(case, turn, self._policy(), now)
             return Decision(case=heard, rule="broken", hand_off=Reason.ANSWER_FAILED, detail=str(error))
         return decision
 
@@ -427,18 +427,11 @@ def _has_person(case: Case | None) -> bool:
     return case is not None and case.state in cases.HUMAN
 
 
-def _goes_on(case: Case, turn: Turn, now: datetime) -> Decision:
+def _goes_on(case: Case, turn: Turn, policy: Policy, now: datetime) -> Decision:
     """A person had this matter: whoever writes again about it need not convince a machine first."""
-    return Decision(case=_heard(case, turn, now), rule="reopened", hand_off=Reason.REOPENED)
+    return Decision(case=_heard(case, turn, policy, now), rule="reopened", hand_off=Reason.REOPENED)
 
 
-def _heard(case: Case, turn: Turn, now: datetime) -> Case:
-    """The facts of a turn that `decide` did not get to."""
-    return replace(
-        case,
-        address=turn.address,
-        language=turn.understanding.language or case.language,
-        intent=turn.understanding.intent.name or case.intent,
-        customer_at=turn.at,
-        updated_at=now,
-    )
+def _heard(case: Case, turn: Turn, policy: Policy, now: datetime) -> Case:
+    """What a turn teaches, how urgent it is above all, where `decide` did not get to it."""
+    return replace(learned(case, turn, policy, now), intent=turn.understanding.intent.name or case.intent)

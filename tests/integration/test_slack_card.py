@@ -60,7 +60,7 @@ async def test_it_says_who_what_why_how_urgent_and_what_is_known(desk: Office) -
     case, told = await desk.case(), words(desk)
     for part in (
         f"#{case.number}", f"Customer {case.pseudonym}", "parcel?", "Test", "shop", "English",
-        "90% sure", "Asked for a person", "High", "legal steps: “my lawyer”", "upset",
+        "93% sure", "Asked for a person", "High", "legal steps: “my lawyer”", "upset",
         "Which order number?", "is on its way", "Order number 4711", "no consent: pseudonym",
         "Waiting since", "promised by", "Service",
     ):  # fmt: skip
