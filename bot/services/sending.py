@@ -48,6 +48,7 @@ from bot.domain.ports import (
     Write,
 )
 from bot.services.alarms import Alarms
+from bot.services.line import Line
 from bot.services.posts import NOTHING, Posts, Rendered
 from handoff.takeover import Takeover
 
@@ -90,6 +91,7 @@ class Sending:
         self._alarms = alarms
         self._takeover = takeover
         self._pace = pace
+        self._line = Line()
         self._clock = clock
         self._new_id = new_id
         self._stale = stale
@@ -127,16 +129,26 @@ class Sending:
             return await self._give_up_on_old(row)
         if busy := await self._busy(row):
             return busy
-        sending = await self._moved(row, MessageState.SENDING)
-        return await self._deliver(sending) if sending else None
+        try:
+            sending = await self._moved(row, MessageState.SENDING)
+            return await self._deliver(sending) if sending else None
+        finally:
+            self._line.counted(row.order_key)
 
     async def _busy(self, row: OutboxRow) -> Later | None:
         """A row whose rate is used up for a while makes room for others, urgent ones first."""
         try:
-            wait = await self._pace.expected(await self._rates(row))
+            rates = await self._rates(row)
+            expected = await self._pace.expected(rates)
         except (SendError, Unknown):
             return None  # said where it is handed over
-        return Later(delay=timedelta(seconds=wait), urgent=row.urgent) if wait > PATIENCE else None
+        wait = self._line.wait(row.order_key, rates, expected, PATIENCE, urgent=row.urgent)
+        return Later(delay=timedelta(seconds=wait), urgent=row.urgent) if wait else None
+
+    async def _paced(self, row: OutboxRow) -> None:
+        wait = await self._pace.reserve(await self._rates(row))
+        self._line.counted(row.order_key)
+        await asyncio.sleep(wait)
 
     # ── One row ─────────────────────────────────────────────────────────────────────────────────
 
@@ -149,7 +161,7 @@ class Sending:
             payloads = rendered.payloads
             receipts = list(row.receipts)
             for payload in payloads[row.parts_sent :]:
-                await asyncio.sleep(await self._pace.reserve(await self._rates(row)))
+                await self._paced(row)
                 receipt = await self._send(row, payload)
                 receipts.append(receipt.external_id)
                 row = replace(row, parts_sent=row.parts_sent + 1, receipts=tuple(receipts))
@@ -193,7 +205,7 @@ class Sending:
         """Put what was sent in other words, or take it back. Raises a `SendError`."""
         connector: object = self._connector(row)
         message = await self._message(row)
-        await asyncio.sleep(await self._pace.reserve(await self._rates(row)))
+        await self._paced(row)
         if row.posting is Posting.EDIT and isinstance(connector, Edits):
             await connector.edit(row.receipts, message)
         elif row.posting is Posting.DELETE and isinstance(connector, Deletes):
