@@ -43,9 +43,10 @@ def connect(url: str, patience: timedelta) -> Client:
         return AsyncIOMotorClient(url, io_loop=asyncio.get_running_loop(), **waits)
     except (PyMongoError, ValueError) as exc:
         raise BadData(
-            f"The address of MongoDB cannot be used ({exc}); it looks like "
-            "mongodb://user:password@host1,host2,host3/switchboard?replicaSet=rs0."
-        ) from exc
+            "The address of MongoDB cannot be used; it looks like "
+            "mongodb://user:password@host1,host2,host3/switchboard?replicaSet=rs0. Check its port and the options "
+            "behind `?`; signs like @ : / % in user or password are written %40 %3A %2F %25."
+        ) from exc  # whose text may quote a password
 
 
 def database(client: Client) -> Database:
@@ -62,6 +63,8 @@ def reached() -> Iterator[None]:
         yield
     except PyMongoError as exc:
         raise unavailable(exc) from exc
+    except TimeoutError as exc:
+        raise StoreUnavailable("MongoDB could not be used (no answer in time); try again.") from exc
 
 
 def unavailable(cause: PyMongoError) -> StoreUnavailable:

@@ -18,7 +18,7 @@ from bot.domain.ports import Session
 from bot.domain.schema import COLLECTIONS
 from bot.stores.driver import Database as AsyncDatabase
 from bot.stores.driver import connect, database
-from bot.stores.mongo import MongoStore, migrations
+from bot.stores.mongo import MongoStore, documents, migrations
 from bot.stores.mongo.checks import clock
 from tests.contracts.records import NOW, customer, session
 from tests.contracts.store_contract import insert
@@ -64,17 +64,22 @@ async def test_indexes_and_schema_agree(db: Db, mongo_url: str) -> None:
             assert fields[over,]["partialFilterExpression"] == {field: 1}
 
 
-async def test_what_is_over_goes_by_itself(own_mongo: ReplicaSet) -> None:
+async def test_what_is_over_goes_by_itself_but_not_at_once(
+    own_mongo: ReplicaSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What comes from another store, however old, is still there to be compared."""
     own_mongo.members[0].set(ttlMonitorEnabled=True)
     store = MongoStore(own_mongo.url())
     await store.open()
-    await insert(
-        store, session("over", expires_at=datetime.now(UTC) - 2 * DAY), session("valid", expires_at=NOW + FAR)
-    )
+    old = session("copied", expires_at=datetime.now(UTC) - 2 * DAY)
+    await insert(store, old, session("valid", expires_at=NOW + FAR))
+    monkeypatch.setattr(documents, "AT_LEAST", timedelta())
+    await insert(store, replace(old, id="over"))
     async with asyncio.timeout(10):
         while await store.get(Session, "over"):  # noqa: ASYNC110 - the condition is a read of the store
             await asyncio.sleep(0.1)
     assert await store.get(Session, "valid")
+    assert await store.get(Session, "copied")
     await store.close()
 
 
@@ -230,5 +235,10 @@ async def test_nobody_there_is_said_within_its_patience() -> None:
 async def test_a_wrong_address_says_what_one_looks_like() -> None:
     with pytest.raises(BadData, match="it looks like mongodb://"):
         await open_and_close("mongodb://127.0.0.1:port/x")
+    with pytest.raises(BadData, match="%2F") as told:
+        await open_and_close(
+            "mongodb://user:geh/eim@127.0.0.1/x"
+        )  # a password with a sign that ends the host
+    assert "eim" not in str(told.value)
     ((status, _),) = await findings("mongodb://127.0.0.1:port/x")
     assert status == "fail"

@@ -93,6 +93,28 @@ async def test_a_unit_in_doubt_may_be_handed_over_again(mongo: ReplicaSet, mongo
     await store.close()
 
 
+async def test_one_write_that_no_majority_confirmed_is_unavailable(
+    store: MongoStore, mongo: ReplicaSet
+) -> None:
+    lost = failing(mongo, 1000, failCommands=["insert"], writeConcernError=NO_ANSWER)
+    with lost, pytest.raises(StoreUnavailable, match="MongoDB could not be used"):
+        await store.apply(inserts(entry("j1")))
+
+
+async def test_of_many_who_read_from_a_server_that_hangs_nobody_waits_longer(own_mongo: ReplicaSet) -> None:
+    store = await opened(own_mongo.url(), IMPATIENT)
+    own_mongo.members[0].freeze()
+    started = time.monotonic()
+    reads = [store.find(Query(kind=Entry)) for _ in range(100)] + [store.get(Entry, "j0") for _ in range(100)]
+    answers = await asyncio.gather(*reads, return_exceptions=True)
+    took = time.monotonic() - started
+    own_mongo.members[0].thaw()
+    assert {type(answer) for answer in answers} == {StoreUnavailable}
+    assert took < 3
+    assert await store.get(Entry, "j0") is None
+    await store.close()
+
+
 async def test_a_server_that_hangs_is_unavailable_and_got_over(own_mongo: ReplicaSet) -> None:
     store = await opened(own_mongo.url(), IMPATIENT)
     await insert(store, entry("j0"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
@@ -22,6 +22,7 @@ Operation = InsertOne[Document] | UpdateOne | DeleteOne
 MOST_BYTES = 15 * 2**20  # of a body: MongoDB's 16 MiB less what stands beside it
 GONE = "gone_at"  # when MongoDB may delete a document by itself
 CAME = "came"  # when a document was inserted: ties stay in this order
+AT_LEAST = timedelta(days=1)  # that is kept: what comes from another store is compared with it first
 _came = count(time.time_ns())
 
 # Only what nobody can miss: a session that is over opens nothing, and nobody repeats a click after months. Events,
@@ -47,7 +48,7 @@ class Documents:
     def insert(self, record: Any) -> InsertOne[Document]:
         version = getattr(record, "version", 0)
         own = {"_id": column(record.id), "version": version, CAME: next(_came)}
-        until = {GONE: self._until(record)} if self._until else {}
+        until = {GONE: max(self._until(record), datetime.now(UTC) + AT_LEAST)} if self._until else {}
         return InsertOne(own | until | self._contents(record))
 
     def update(self, counted: Any) -> UpdateOne:

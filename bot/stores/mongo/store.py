@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -25,6 +27,10 @@ T = TypeVar("T", bound=Struct)
 
 AT_ONCE = 1000  # documents per answer of the server
 PAGE = 50  # records that are copied at once; one may have a megabyte
+THREADS = 5 * (
+    os.cpu_count() or 1
+)  # that the driver has: more reads would wait there, and nobody could call them off
+LATE = 0.5  # seconds more, so that the driver can say itself what is wrong
 
 
 class MongoStore:
@@ -37,6 +43,7 @@ class MongoStore:
         self._url, self._patience = url, patience
         self._client: Client | None = None
         self._turns, self._groups = Turns(), Groups(patience)
+        self._threads = asyncio.Semaphore(THREADS)
         self._accepted: set[asyncio.Task[Outcome]] = set()
 
     async def open(self) -> None:
@@ -70,18 +77,20 @@ class MongoStore:
         task = asyncio.create_task(self._apply(self._db(), changes))
         self._accepted.add(task)
         task.add_done_callback(self._accepted.discard)
-        return await asyncio.shield(task)
+        with reached():  # behind others that hang, too
+            async with asyncio.timeout(2 * self._patience.total_seconds() + LATE):
+                return await asyncio.shield(task)
 
     async def get(self, kind: type[T], id: str) -> T | None:
-        with reached():
-            found = await self._db()[documents(kind).name].find_one({"_id": column(id)}, {"body": 1})
+        async with self._read() as db:
+            found = await db[documents(kind).name].find_one({"_id": column(id)}, {"body": 1})
         return decode(kind, found["body"]) if found else None
 
     async def find(self, query: Query[T]) -> list[T]:
         """Raises `ValueError` for a field that `bot.domain.schema` does not name."""
         asked = documents(query.kind)
-        with reached():
-            cursor = self._db()[asked.name].find(
+        async with self._read() as db:
+            cursor = db[asked.name].find(
                 asked.filter(query),
                 {"_id": 0, "body": 1},
                 sort=asked.sort(query) or None,
@@ -94,23 +103,23 @@ class MongoStore:
     async def count(self, query: Query[Any]) -> int:
         """How many there are, whatever the query's limit."""
         asked = documents(query.kind)
-        with reached():
+        async with self._read() as db:
             here = asked.filter(query)
             along: Any = {} if here else {"hint": "_id_"}  # an index is smaller than what it points to
-            return await self._db()[asked.name].count_documents(here, **along)
+            return await db[asked.name].count_documents(here, **along)
 
     async def counters(self, prefix: str) -> dict[str, int]:
         here = {"name": {"$gte": column(prefix), "$lt": column(prefix + "\U0010ffff")}}
         total = {"_id": "$name", "value": {"$sum": "$value"}}
-        with reached():
-            found = await self._db()[COUNTERS].aggregate([{"$match": here}, {"$group": total}]).to_list(None)
+        async with self._read() as db:
+            found = await db[COUNTERS].aggregate([{"$match": here}, {"$group": total}]).to_list(None)
         return {text(one["_id"]): one["value"] for one in found}
 
     async def number(self) -> int:
         """The next case number, 1001 at first; one at a time, so that a later case has the higher number."""
         before = {"$ifNull": ["$value", FIRST_NUMBER - 1]}
-        with reached():
-            found = await self._db()[SEQUENCES].find_one_and_update(
+        async with self._read() as db:
+            found = await db[SEQUENCES].find_one_and_update(
                 {"_id": NUMBERS},
                 [{"$set": {"value": {"$add": [before, 1]}}}],
                 upsert=True,
@@ -142,10 +151,8 @@ class MongoStore:
         while True:
             # As an expression: it goes on from ids that are text to those that are bytes.
             here = {"$expr": {"$gt": ["$_id", {"$literal": last[0]}]}} if last else {}
-            with reached():
-                found = self._db()[name].find(
-                    here, {field: 1}, sort=[("_id", 1)], limit=PAGE, batch_size=PAGE + 1
-                )
+            async with self._read() as db:
+                found = db[name].find(here, {field: 1}, sort=[("_id", 1)], limit=PAGE, batch_size=PAGE + 1)
                 page = await found.to_list(None)
             if not page:
                 return
@@ -159,6 +166,13 @@ class MongoStore:
             await asyncio.wait(self._accepted)
         if client:
             client.close()
+
+    @asynccontextmanager
+    async def _read(self) -> AsyncIterator[Database]:
+        """Whoever finds no thread free hears of it as soon as those who have one."""
+        with reached():
+            async with asyncio.timeout(self._patience.total_seconds() + LATE), self._threads:
+                yield self._db()
 
     def _db(self) -> Database:
         if self._client is None:

@@ -147,10 +147,10 @@ async def _run(db: Database, name: str, steps: list[Step], session: Session | No
     try:
         done = await db[name].bulk_write([step.operation for step in steps], session=session)
     except BulkWriteError as exc:
-        error = exc.details["writeErrors"][0]
-        if error["code"] != DUPLICATE_KEY:
+        errors = exc.details["writeErrors"]  # none where only a majority's word is missing
+        if not errors or errors[0]["code"] != DUPLICATE_KEY:
             raise
-        raise Refused(Duplicate, [steps[error["index"]]]) from exc
+        raise Refused(Duplicate, [steps[errors[0]["index"]]]) from exc
     expected = [step for step in steps if step.expects]
     if done.matched_count < len(expected):
         raise Refused(Conflict, expected)
