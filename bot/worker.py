@@ -32,8 +32,10 @@ TICK_EVERY = 1.0
 EXTEND_EVERY = 10.0
 GRACE = 10.0  # seconds to finish what is in hand
 SWEEP = 500  # keys woken at once
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
 END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 AFTER_TROUBLE = timedelta(seconds=2)
+NOT_BY_TWO = {Work.POLL, Work.SEND}  # what a version cannot mend: it is said to somebody outside
 
 
 Handle = Callable[[str], Awaitable[Later | None]]
@@ -75,6 +77,7 @@ class Worker:
         )
         self._loops: list[asyncio.Task[None]] = []
         self._hands: dict[asyncio.Task[None], Work] = {}
+        self._behind: dict[tuple[type[Any], str], datetime] = {}  # where a sweep goes on
 
     async def start(self) -> None:
         await _tried(self.sweep)  # what an earlier process left behind, even if the clock was set back since
@@ -141,11 +144,11 @@ class Worker:
                 await self._queue.wake(held.work, held.key, delay=later.delay, urgent=later.urgent)
 
     async def _keep(self, held: Held, hand: asyncio.Task[Any] | None) -> None:
-        """Extend the lease; what must not be done twice at once ends with it."""
+        """Extend the lease; what must not be done by two at once ends with it."""
         while await self._kept(held):
             pass
         log.warning("lease.lost", work=held.work)
-        if held.work is Work.POLL and hand:
+        if held.work in NOT_BY_TWO and hand:
             hand.cancel()
 
     async def _kept(self, held: Held) -> bool:
@@ -170,17 +173,25 @@ class Worker:
         for account in self._polls:
             await self._queue.wake(Work.POLL, account)
         before = END_OF_TIME if age is None else self._clock() - age
-        for event in await self._store.find(_old(Event, EventState.PENDING, "received_at", before)):
+        for event in await self._swept(Event, "received_at", before, EventState.PENDING):
             await self._queue.wake(Work.LANE, event.lane)
         for state in (*WAITING, MessageState.SENDING):
-            for row in await self._store.find(_old(OutboxRow, state, "not_before", before)):
+            for row in await self._swept(OutboxRow, "not_before", before, state):
                 await self._queue.wake(Work.SEND, row.order_key, urgent=row.urgent)
-        for told in await self._store.find(_old(DeskEvent, EventState.PENDING, "received_at", before)):
+        for told in await self._swept(DeskEvent, "received_at", before, EventState.PENDING):
             await self._queue.wake(Work.DESK, told.lane)
-        waiting = Query(kind=Fetch, until={"not_before": before}, order="not_before", limit=SWEEP)
-        for fetch in await self._store.find(waiting):
+        for fetch in await self._swept(Fetch, "not_before", before):
             await self._queue.wake(Work.FETCH, fetch.id)
         await self._measure()
+
+    async def _swept(self, kind: type[Any], field: str, before: datetime, state: str = "") -> list[Any]:
+        """The oldest, and next time those behind them: what cannot be done yet hides nothing that was forgotten."""
+        equals, behind = {"state": state} if state else {}, self._behind.pop((kind, state), LONG_AGO)
+        between: Any = {"until": {field: before}, "after": {field: behind}}
+        found = await self._store.find(Query(kind=kind, equals=equals, **between, order=field, limit=SWEEP))
+        if len(found) == SWEEP:
+            self._behind[kind, state] = getattr(found[-1], field)
+        return found
 
     async def _measure(self) -> None:
         query = Query(kind=Event, equals={"state": EventState.PENDING}, order="received_at", limit=1)
@@ -214,10 +225,6 @@ class Worker:
             await self._store.apply(
                 Changes(writes=tuple(Delete(kind=Session, id=session.id) for session in over))
             )
-
-
-def _old(kind: type[Any], state: str, field: str, before: Any) -> Query[Any]:
-    return Query(kind=kind, equals={"state": state}, until={field: before}, order=field, limit=SWEEP)
 
 
 async def _every(seconds: float, step: Step) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -41,6 +42,7 @@ def rows(order: str = "", /, **equals: Any) -> Query[OutboxRow]:
     return Query(kind=OutboxRow, equals=equals, order=order)
 
 
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
 WAIT = "no more cases than people can work on"
 QUEUE = "what one chat is still to be sent"
 LIFE = "what one customer wrote"
@@ -62,6 +64,7 @@ ASKED: Mapping[str, Asked] = {
             kind=Event,
             equals={"state": EventState.PENDING},
             until={"received_at": NOW},
+            after={"received_at": LONG_AGO},
             order="received_at",
             limit=500,
         )
@@ -80,7 +83,15 @@ ASKED: Mapping[str, Asked] = {
     "a message by the platform's id": Asked(
         Query(kind=Message, equals={"customer": "k1", "external_id": "x"}, limit=1)
     ),
-    "files that are due": Asked(Query(kind=Fetch, until={"not_before": NOW}, order="not_before", limit=500)),
+    "files that are due": Asked(
+        Query(
+            kind=Fetch,
+            until={"not_before": NOW},
+            after={"not_before": LONG_AGO},
+            order="not_before",
+            limit=500,
+        )
+    ),
     "what was said before": Asked(
         Query(kind=Message, equals={"customer": "k1"}, until={"seq": 5}, order="-seq", limit=50)
     ),
@@ -93,6 +104,7 @@ ASKED: Mapping[str, Asked] = {
             kind=DeskEvent,
             equals={"state": EventState.PENDING},
             until={"received_at": NOW},
+            after={"received_at": LONG_AGO},
             order="received_at",
             limit=500,
         )
@@ -110,6 +122,7 @@ ASKED: Mapping[str, Asked] = {
             kind=OutboxRow,
             equals={"state": MessageState.QUEUED},
             until={"not_before": NOW},
+            after={"not_before": LONG_AGO},
             order="not_before",
             limit=500,
         )

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from bot import worker as loops
 from bot.domain.answers import Mode
 from bot.domain.cases import CaseState, Reason
 from bot.domain.customers import Customer
@@ -24,7 +25,7 @@ from bot.domain.errors import (
 )
 from bot.domain.journal import Did
 from bot.domain.messages import Attachment, AttachmentKind, Direction, EventKind, MessageState, Press
-from bot.domain.ports import Act, Changes, Delete
+from bot.domain.ports import Act, Changes, Delete, Work
 from bot.services import reporting
 from tests.builders import ADA, BEN, HERE, answer, book, inbound, policy, understanding
 from tests.fakes.channel import AskableChannel, FakeChannel
@@ -673,6 +674,23 @@ async def test_losing_every_wake_up_loses_nothing(here: World) -> None:
     await until(swept_and_arrived)
     await worker.stop()
     assert here.channel.texts == ["About hours."]
+
+
+async def test_what_cannot_be_done_yet_hides_nothing_whose_wake_up_was_lost(
+    here: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loops, "SWEEP", 3)
+    for n in range(7):
+        address = replace(HERE, user=f"u{n}", chat=f"c{n}")
+        await here.receive(inbound("When are you open?", f"e{n}", address=address))
+        here.clock.forward(seconds=1)
+    here.queue = type(here.queue)()
+    worker = here.make_worker()  # it has not started, so that nothing gets done
+    for _ in range(3):
+        await worker.sweep(timedelta())
+    async with asyncio.timeout(2):
+        lanes = {(await here.queue.take(Work.LANE)).key for _ in range(7)}
+    assert lanes == {event.lane for event in await here.events("pending")}
 
 
 async def _answered(here: World) -> bool:

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from bot import worker as work
 from bot.domain.journal import Did
 from bot.domain.outbox import Receipt
-from bot.domain.ports import Payload
+from bot.domain.ports import Held, Payload, Work
 from bot.domain.understanding import Context, Understanding
 from bot.queues.redis_streams import Link, RedisQueue
 from bot.worker import Worker
@@ -50,8 +50,8 @@ class SlowEngine(FakeEngine):
 
 
 class SlowChannel(FakeChannel):
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, *, parts: int = 1) -> None:
+        super().__init__(parts=parts)
         self.gate = Gate()
 
     async def send(self, payload: Payload) -> Receipt:
@@ -150,3 +150,33 @@ async def test_nothing_is_sent_twice_when_redis_forgets_everything_during_a_send
             await answered(here, 1)
         assert len(slow.arrived) == 1
         assert await here.did(Did.DOUBTED) == []
+
+
+async def test_who_has_lost_the_lease_of_a_chat_sends_nothing_more_there(
+    tmp_path: Path, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after a long freeze: somebody else has it, who would take what we are sending for left behind."""
+    lost = asyncio.Event()
+
+    class Lost(RedisQueue):
+        async def extend(self, held: Held) -> bool:
+            lost.set()
+            return held.work is not Work.SEND
+
+        async def done(self, held: Held) -> None:
+            if held.work is not Work.SEND:
+                await super().done(held)
+
+    monkeypatch.setattr(work, "EXTEND_EVERY", 0.1)
+    monkeypatch.setattr("tests.integration.test_redis_workers.RedisQueue", Lost)
+    slow = SlowChannel(parts=2)
+    async with world(tmp_path, channel=slow) as here:
+        await here.receive(inbound("When are you open?"))
+        async with worker(here, redis_url):
+            await slow.gate.reached.wait()
+            lost.clear()
+            await lost.wait()
+            await asyncio.sleep(0.1)
+            slow.gate.opened.set()
+            await asyncio.sleep(0.5)
+        assert len(slow.arrived) == 1
