@@ -55,8 +55,7 @@ class Tuning:
 
     async def live(self) -> tuple[str, list[str]]:
         """The live model's id, and those before it, the latest first."""
-        setting = await self._store.get(Setting, MODEL)
-        return (setting.value["live"], setting.value["previous"]) if setting else ("", [])
+        return _models(await self._store.get(Setting, MODEL))
 
     async def follow(self) -> None:
         """Load the live model if it is not the one in hand; a damaged one leaves the old in place.
@@ -82,21 +81,23 @@ class Tuning:
         engine: object = await self._load(id)  # what cannot be loaded must not go live
         if isinstance(engine, Prepares):
             await engine.prepare()
-        now_live, previous = await self.live()
+        setting = await self._store.get(Setting, MODEL)
+        now_live, previous = _models(setting)
         if id != now_live:
-            await self._set(id, [now_live, *previous] if now_live else previous)
+            await self._set(setting, id, [now_live, *previous] if now_live else previous)
 
     async def rollback(self) -> str:
         """Go back to the model that was live before; returns its id. Raises `Unknown`."""
-        _, previous = await self.live()
+        setting = await self._store.get(Setting, MODEL)
+        _, previous = _models(setting)
         if not previous:
             raise Unknown("There is no earlier model to go back to.")
         await self._load(previous[0])
-        await self._set(previous[0], previous[1:])
+        await self._set(setting, previous[0], previous[1:])
         return previous[0]
 
-    async def _set(self, live: str, previous: list[str]) -> None:
-        setting = await self._store.get(Setting, MODEL)
+    async def _set(self, setting: Setting | None, live: str, previous: list[str]) -> None:
+        """`setting` is what `previous` was read from: two who promote at once would forget each other's model."""
         value = {"live": live, "previous": previous[:REMEMBERED]}
         now, version = self._clock(), setting.version if setting else 0
         new = Setting(id=MODEL, value=value, at=now, version=version)
@@ -112,3 +113,7 @@ class Tuning:
         )
         if not isinstance(await self._store.apply(Changes(writes=(write, Insert(record=fact)))), Applied):
             raise TooLate("Somebody else changed the live model just now; look again.")
+
+
+def _models(setting: Setting | None) -> tuple[str, list[str]]:
+    return (setting.value["live"], setting.value["previous"]) if setting else ("", [])

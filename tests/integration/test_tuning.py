@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -99,6 +100,22 @@ async def test_two_who_promote_at_once_do_not_overwrite_each_other(store: Sqlite
     with pytest.raises(TooLate):
         await shell.promote("three")
     assert (await shell.live())[0] == "two"
+
+
+async def test_a_model_that_went_live_after_we_looked_is_not_forgotten(store: SqliteStore) -> None:
+    shell, get = process(store), store.get
+    await shell.promote("one")
+
+    async def overtaken(kind: type[Any], id: str) -> Any:
+        found = await get(kind, id)
+        store.get = get  # type: ignore[method-assign]
+        await process(store).promote("two")
+        return found
+
+    store.get = overtaken  # type: ignore[method-assign]
+    with pytest.raises(TooLate):
+        await shell.promote("three")
+    assert await shell.live() == ("two", ["one"])
 
 
 async def test_without_a_model_nothing_is_understood(store: SqliteStore) -> None:
