@@ -58,6 +58,9 @@ ATTEMPTS = 9  # about twenty minutes with the backoff below
 BACKOFF_CAP = 300.0  # seconds
 TRIES = 5  # a message's receipts or a busy case may be faster a few times
 CLOCKS_DIFFER = timedelta(minutes=1)  # a row from further ahead was made before the clock was set back
+FROZEN = timedelta(
+    seconds=15
+)  # less than a lease lasts: who stood still for longer asks whether it is still theirs
 PATIENCE = 1.0  # seconds a row may hold its place while its rate is used up
 LONG = timedelta(minutes=1)  # whoever waits longer for their words to go out is told until when
 BEHIND = 50  # rows behind a held one that are looked at
@@ -154,6 +157,7 @@ class Sending:
 
     async def _deliver(self, row: OutboxRow) -> Later | None:
         """Hand every part over; what happens then is decided by the type of the error."""
+        seen = self._clock()
         try:
             if row.posting in CHANGING:
                 await self._change(row)
@@ -162,7 +166,9 @@ class Sending:
             receipts = list(row.receipts)
             for payload in payloads[row.parts_sent :]:
                 await self._paced(row)
-                receipt = await self._send(row, payload)
+                if self._clock() - seen > FROZEN:
+                    row = await self._kept(row)
+                receipt, seen = await self._send(row, payload), self._clock()
                 receipts.append(receipt.external_id)
                 row = replace(row, parts_sent=row.parts_sent + 1, receipts=tuple(receipts))
                 if len(payloads) > row.parts_sent:  # the last part is recorded with the end

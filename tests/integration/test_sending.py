@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from bot.domain.journal import Did, Entry
 from bot.domain.messages import MessageState
 from bot.domain.outbox import Receipt
 from bot.domain.ports import Act, Changes, Insert, Outcome, Payload, Rate, Update, Write
+from bot.queues.memory import MemoryPace
 from tests.builders import HERE, inbound
 from tests.fakes.channel import AskableChannel, FakeChannel
 from tests.world import World, world
@@ -165,3 +166,26 @@ async def test_a_row_whose_rate_is_used_up_makes_room_and_comes_back(here: World
     here.channel.limits = ()
     await here.send()
     assert len(here.channel.arrived) == 2
+
+
+class Frozen(MemoryPace):
+    """Time passes while a row is about to be handed over, and another worker takes the chat meanwhile."""
+
+    def __init__(self, here: World) -> None:
+        super().__init__()
+        self._here, self._frozen = here, False
+
+    async def reserve(self, rates: Sequence[Rate]) -> float:
+        if not self._frozen:
+            self._frozen = True
+            self._here.clock.forward(seconds=36)
+            await self._here.make_sending().work((await self._here.rows())[0].order_key)
+        return 0.0
+
+
+async def test_who_was_frozen_before_a_send_does_not_send_what_another_has_sent(here: World) -> None:
+    here.pace = Frozen(here)
+    here.sending = here.make_sending()
+    await here.hear(inbound("When are you open?"))
+    assert here.channel.texts == ["About hours."]
+    assert [row.state for row in await here.rows()] == [MessageState.SENT]
