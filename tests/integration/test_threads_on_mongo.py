@@ -16,7 +16,8 @@ from bot.domain.ports import Act, Query
 from bot.stores.mongo import MongoStore
 from tests.builders import rules
 from tests.fakes.channel import FakeChannel
-from tests.integration.test_threads import DORA, FakeThreads, handed_off, saying, tells
+from tests.fakes.desk import FakeThreads
+from tests.integration.test_threads import DORA, handed_off, saying, tells
 from tests.world import World, world
 
 
