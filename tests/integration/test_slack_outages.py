@@ -344,3 +344,23 @@ async def test_when_slack_is_closed_to_us_the_console_knows_and_everything_comes
     said = ("More 0", "More 1", "More 2", REPLY, "Thanks so far")
     assert [" ".join(desk.thread()).count(text) for text in said] == [1] * 5
     assert await alarms(desk) == {}
+
+
+@pytest.mark.parametrize(
+    "goes", [*GONE.values(), revoke, uninstall], ids=[*GONE, "token revoked", "uninstalled"]
+)
+async def test_an_alarm_ends_by_itself_when_it_was_mended_and_nobody_writes(desk: Office, goes: Any) -> None:
+    await goes(desk, BILLING)
+    await desk.here.alarms.sound(f"slack {BILLING}", "It was told by a post.")
+    await desk.desk._mending.look()
+    assert f"slack {BILLING}" in await alarms(desk)
+    mend(desk, BILLING)
+    await desk.desk._mending.look()
+    assert await alarms(desk) == {}
+
+
+async def test_an_alarm_for_a_channel_that_is_not_configured_any_more_ends(desk: Office) -> None:
+    await desk.here.alarms.sound("slack C0FORMER", "It was archived.")
+    await desk.here.alarms.sound("rasa", "It does not answer.")
+    await desk.desk._mending.look()
+    assert list(await alarms(desk)) == ["rasa"]

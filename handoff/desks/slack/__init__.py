@@ -23,6 +23,7 @@ from handoff.desks.slack.events import Events
 from handoff.desks.slack.files import SlackFiles
 from handoff.desks.slack.look import Look
 from handoff.desks.slack.members import Members
+from handoff.desks.slack.mending import Mending
 from handoff.desks.slack.reading import Reading
 from handoff.desks.slack.settings import SlackSettings
 from handoff.desks.slack.sockets import Sockets
@@ -62,6 +63,7 @@ class Slack(SlackDesk):
             settings, deps, api, members, files, reading, self.look, self.actions.overview.show_home
         )
         self._sockets = self._by_socket(settings, deps) if settings.by_socket else None
+        self._mending = Mending(settings, deps, api)
         self._checks = Checks(
             settings,
             api,
@@ -157,6 +159,7 @@ class Slack(SlackDesk):
         while True:
             begun = self._deps.clock()
             try:
+                await self._mending.look()
                 await self._events.fill_gaps(THREADS, since)
                 since = begun - OVERLAP
             except StoreUnavailable:
