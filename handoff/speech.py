@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from bot.domain import cases, drafts
 from bot.domain.cases import Agent, Case, CaseState
-from bot.domain.errors import NotAllowed, Unknown
+from bot.domain.errors import NotAllowed, NotYet, Unknown
 from bot.domain.journal import Did
 from bot.domain.messages import Address, Author, AuthorKind, Direction, Message, MessageState
 from bot.domain.outbox import WAITING, Destination, OutboxRow, Posting
@@ -167,7 +167,7 @@ class Speech:
         if not meant:
             return await self._made_a_note(case, said, fact, now)
         row = await self._row(message)
-        if row.state in UNSENT_CASE:
+        if row.state in UNSENT_CASE and row.posting is Posting.MESSAGE:
             return case, [Update(record=said), fact]
         if row.state in WAITING and row.posting is not Posting.DELETE:
             looked_at = replace(row, held=False, not_before=now) if row.held else row
@@ -210,7 +210,7 @@ class Speech:
         if message.direction is Direction.NOTE:
             return case, [Update(record=replace(gone, state=message.state, offered=False)), fact]
         row = await self._row(message)
-        if _goes_out(row) or row.state is MessageState.FAILED:
+        if _goes_out(row) or _never_went(row):
             unsent = replace(row, state=MessageState.CANCELLED, reason="taken back", held=False)
             return await self._unanswered(case, message, now), [
                 Update(record=unsent),
@@ -263,6 +263,8 @@ class Speech:
 
     async def _unsent(self, case: Case, message_id: str) -> tuple[Message, OutboxRow]:
         message = await self.line(case, message_id)
+        if message.direction is not Direction.OUT or message.deleted_at:
+            raise NotAllowed("It was taken back or made a note meanwhile; write it anew for the customer.")
         rows = await self._rows(message)
         if not rows:
             raise Unknown(f"Message {message_id} is not one that we send.")
@@ -289,7 +291,7 @@ class Speech:
         return message
 
     async def _row(self, message: Message) -> OutboxRow:
-        """What carries a message. Raises `NotAllowed` where it cannot be changed now."""
+        """What carries a message. Raises `NotAllowed` where it cannot be changed, `NotYet` while it is handed over."""
         rows = await self._rows(message)
         if not rows:
             raise NotAllowed("There is nothing of it at the customer's that could be changed.")
@@ -298,7 +300,8 @@ class Speech:
             raise NotAllowed("It may have arrived; say first whether it did (Send again, It arrived).")
         settled = row.state in {MessageState.SENT, MessageState.FAILED}
         if not settled and not (row.state in WAITING and not row.parts_sent):
-            raise NotAllowed(f"The message is {row.state}; look again in a moment.")
+            underway = NotAllowed if row.state is MessageState.CANCELLED else NotYet
+            raise underway(f"The message is {row.state}; look again in a moment.")
         return row
 
     async def _rows(self, message: Message) -> list[OutboxRow]:
@@ -372,6 +375,11 @@ def _as_old_as_it_is(writes: list[Write], at: datetime) -> list[Write]:
 def _goes_out(row: OutboxRow) -> bool:
     """The customer has nothing of it yet."""
     return row.state in WAITING and row.posting is Posting.MESSAGE and not row.parts_sent
+
+
+def _never_went(row: OutboxRow) -> bool:
+    """It failed, and not as a change of what the customer has."""
+    return row.state is MessageState.FAILED and row.posting is Posting.MESSAGE and not row.parts_sent
 
 
 def _is_reply(line: Message) -> bool:

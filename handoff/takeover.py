@@ -171,7 +171,7 @@ class Takeover:
     async def _assign(self, case: Case, action: AgentAction, now: datetime) -> tuple[Case, list[Write]]:
         if action.to is None:
             raise NotAllowed("Say whom to assign the case to.")
-        assigned = cases.assign(case, action.to, now, lease(case, self._rules, now))
+        assigned = cases.assign(case, action.to, now, lease(case, self._rules, now), action.at)
         fact = self._fact(Did.ASSIGNED, assigned, action, now, to=action.to.id)
         told = [] if action.to.id == action.agent.id else [self._entrusted(assigned, action, action.to, now)]
         return assigned, [*await self._silence_bot(case), fact, *told]

@@ -189,18 +189,18 @@ def claim(case: Case, agent: Agent, now: datetime, lease: Lease | None, at: date
         raise NotAllowed(f"Case #{case.number} is {case.state}; wait for the customer to write again.")
     if case.owner and case.owner.id != agent.id and case.state is CaseState.CLAIMED:
         raise TooLate(f"{case.owner.name} has case #{case.number} already.")
-    since = case.claimed_at if case.owner_id == agent.id else at and min(at, now)
-    return replace(_owned(case, agent, now, lease), claimed_at=since)
+    return _owned(case, agent, now, lease, at)
 
 
-def assign(case: Case, agent: Agent, now: datetime, lease: Lease | None) -> Case:
-    """Any open state → claimed by `agent`, whoever had it."""
+def assign(case: Case, agent: Agent, now: datetime, lease: Lease | None, at: datetime | None = None) -> Case:
+    """Any open state → claimed by `agent`, whoever had it. `at`: by the desk's own clock."""
     if case.state in CLOSED:
         raise NotAllowed(f"Case #{case.number} is {case.state} and cannot be assigned.")
-    return _owned(case, agent, now, lease)
+    return _owned(case, agent, now, lease, at)
 
 
-def _owned(case: Case, agent: Agent, now: datetime, lease: Lease | None) -> Case:
+def _owned(case: Case, agent: Agent, now: datetime, lease: Lease | None, at: datetime | None) -> Case:
+    since = case.claimed_at if case.owner_id == agent.id else at and min(at, now)
     owners = case.owners if case.owners[-1:] == (agent.name,) else (*case.owners, agent.name)
     return _changed(
         case,
@@ -210,7 +210,7 @@ def _owned(case: Case, agent: Agent, now: datetime, lease: Lease | None) -> Case
         last_owner=agent,
         owners=owners,
         lease=lease,
-        claimed_at=None,
+        claimed_at=since,
         asked=None,
         snoozed_until=None,
         remind_at=None,

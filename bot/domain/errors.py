@@ -90,6 +90,10 @@ class NotAllowed(SwitchboardError):
     """This agent may not do this with this case in its present state: 403."""
 
 
+class NotYet(NotAllowed):
+    """It is being handed over this very moment: whoever can wait tries again."""
+
+
 class TooLate(SwitchboardError):
     """Somebody else was faster: 409, look at the case again."""
 

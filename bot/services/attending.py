@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from bot import metrics
 from bot.domain.cases import Case
 from bot.domain.desks import DeskEvent, Gone
-from bot.domain.errors import NotAllowed, SendDeferred, SendError, StoreUnavailable, TooLate, Unknown
+from bot.domain.errors import NotAllowed, NotYet, SendDeferred, SendError, StoreUnavailable, TooLate, Unknown
 from bot.domain.messages import Direction, EventState, Message
 from bot.domain.ports import (
     Act,
@@ -73,6 +73,8 @@ class Attending:
             raise
         except SendDeferred as error:
             return await self._again(desk, event, error.reason, error.retry_after)
+        except NotYet as error:
+            return await self._again(desk, event, str(error), None, str(error))
         except (NotAllowed, TooLate, Unknown) as error:
             await _tell(desk, event, str(error))
         except Exception as error:
@@ -116,12 +118,12 @@ class Attending:
             await _tell(desk, event, STAYS_A_NOTE)
 
     async def _again(
-        self, desk: Hears, event: DeskEvent, why: str, retry_after: timedelta | None
+        self, desk: Hears, event: DeskEvent, why: str, retry_after: timedelta | None, lost: str = LOST
     ) -> Later | None:
         if event.attempts + 1 >= POISON:
             log.error("desk_event.parked", id=event.id, desk=event.desk)
             metrics.PARKED.labels(event.desk).inc()
-            await _tell(desk, event, LOST)
+            await _tell(desk, event, lost)
             await self._done(event, EventState.PARKED, why)
             return None
         delay = retry_after or min(SLOWEST, BACKOFF * 2**event.attempts)

@@ -57,11 +57,20 @@ class Following:
         return before is None or _words(before) != _words(line)
 
     def _told_anew(self, case: Case, records: Sequence[Struct], desks: Sequence[str]) -> list[Write]:
-        """A card of its own and the story under it; what is written along is part of that, but for calls."""
+        """A card of its own and the story under it; what is written along is part of that, but for calls.
+
+        Where the card that is there still stands, no story is told: then it follows line by line.
+        """
         cards = self._rows(case, _without_card(case, records, desks), Posting.CARD)
-        calls = [one for one in records if isinstance(one, Message) and one.case == case.id and one.ping]
-        lines = [row for one in calls for row in self._rows(case, desks, Posting.THREAD, one.id)]
-        return [*cards, *self._rows(case, desks, Posting.STORY), *lines]
+        along = [one for one in records if isinstance(one, Message) and one.case == case.id]
+        lines, calls = (
+            [row for one in along if bool(one.ping) is calls for row in self._told_by(case, one, desks)]
+            for calls in (False, True)
+        )
+        return [*cards, *lines, *self._rows(case, desks, Posting.STORY), *calls]
+
+    def _told_by(self, case: Case, line: Message, desks: Sequence[str]) -> list[Write]:
+        return self._rows(case, desks, Posting.THREAD, line.id)
 
     async def _of_line(
         self, case: Case, line: Message, records: Sequence[Struct], desks: Sequence[str]

@@ -126,6 +126,13 @@ class Sending:
         return next(going, min(rows, key=lambda row: row.not_before))
 
     async def _one(self, row: OutboxRow) -> Later | None:
+        try:
+            return await self._handled(row)
+        except Unknown as error:
+            await self._erased(row, error)
+            return None
+
+    async def _handled(self, row: OutboxRow) -> Later | None:
         if row.state is MessageState.SENDING:  # we hold the lease, so whoever was sending it is gone
             return await self._resolve_doubt(row)
         if self._too_old(row):
@@ -194,6 +201,10 @@ class Sending:
             return await self._redirected(row, error)
         await self._failed(row, str(error), error if isinstance(error, SendError) else None)
         return None
+
+    async def _erased(self, row: OutboxRow, error: Unknown) -> None:
+        """What was erased is nobody's to send, and no fact is written about a case that is gone."""
+        await self._settle(replace(row, reason=str(error)), MessageState.CANCELLED, str(error), [])
 
     async def _not_posted(self, row: OutboxRow, error: SendRejected) -> Later | None:
         """A desk that an operator has to mend gets everything later, in order; a card that is gone comes anew."""

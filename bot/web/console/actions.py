@@ -14,7 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from bot.domain.cases import Case, CaseState, may_speak
-from bot.domain.errors import MalformedPayload, NotAllowed, SwitchboardError, TooLate
+from bot.domain.errors import MalformedPayload, NotAllowed, NotYet, SwitchboardError, TooLate
 from bot.domain.messages import Attachment, topic
 from bot.domain.ports import Act, AgentAction, User
 from bot.domain.understanding import Level
@@ -234,7 +234,7 @@ async def _refused(
     request: web.Request, asked: Asked, id: str, error: Refused | NotAllowed | TooLate
 ) -> web.Response:
     case = await asked.context.reporting.case(id)
-    status = {Refused: 400, NotAllowed: 403, TooLate: 409}[type(error)]
+    status = {Refused: 400, NotAllowed: 403, NotYet: 409, TooLate: 409}[type(error)]
     writes = asked.wanted == Act.REPLY and bool(asked.form["text"].strip())
     taken = case.state is CaseState.CLAIMED and case.owner_id != request[VISIT].agent.id
     draft = Draft(

@@ -175,6 +175,10 @@ _REFUSALS = (
         r"It may have arrived; say first whether it did \(Send again, It arrived\)\.",
         "Vielleicht ist es angekommen; erst sagen, ob es das ist (Noch einmal senden, Ist angekommen).",
     ),
+    (
+        r"It was taken back or made a note meanwhile; write it anew for the customer\.",
+        "Das wurde inzwischen zurückgenommen oder zur Notiz gemacht; bitte neu schreiben.",
+    ),
     (r"Only your own words can be changed\.", "Ändern lassen sich nur die eigenen Worte."),
     (
         r"There is nothing of it at the customer's that could be changed\.",
