@@ -9,7 +9,10 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import struct
+import tokenize
 import zipfile
+import zlib
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -25,6 +28,7 @@ from bot.domain.errors import BadData, Unknown
 from nlu.calibration import Logistic
 from nlu.ordinal import Step
 from nlu.roles import Role
+from nlu.soundness import check
 
 EMBEDDED = "embedded"
 ID = re.compile(r"(?:[a-z]+:)?[A-Za-z0-9]+")  # an id of another engine's model starts with its name
@@ -232,7 +236,7 @@ class Models:
         try:
             with _open(path, id) as members:
                 facts, created_at = _decode(members["facts"]), _time(members["created_at"])
-        except BadData as exc:
+        except (BadData, Unknown) as exc:  # unknown: another process took it away since it was listed
             return Summary(id=id, damaged=str(exc))
         return Summary(
             id=id,
@@ -251,10 +255,26 @@ def _read(path: Path, id: str) -> Model:
         facts, created_at = _decode(written), _time(arrays.pop("created_at"))
         if _name(written.tobytes(), facts.engine, arrays) != id:
             raise ValueError("its content is not what its name says")
+        check(arrays, len(facts.intents), len(facts.urgent))
     return Model(id=id, created_at=created_at, facts=facts, arrays=arrays)
 
 
-_DAMAGE = (ValueError, KeyError, EOFError, OSError, zipfile.BadZipFile, msgspec.MsgspecError)
+# What numpy and zipfile raise for altered bytes; `RuntimeError` is what zipfile says of a flag for encryption.
+_DAMAGE = (
+    ValueError,
+    LookupError,
+    TypeError,
+    EOFError,
+    OSError,
+    RuntimeError,
+    MemoryError,
+    SyntaxError,
+    tokenize.TokenError,
+    struct.error,
+    zlib.error,
+    zipfile.BadZipFile,
+    msgspec.MsgspecError,
+)
 
 
 @contextmanager
@@ -269,9 +289,17 @@ def _open(path: Path, id: str) -> Iterator[np.lib.npyio.NpzFile]:
             members = np.load(file, allow_pickle=False)
             if not isinstance(members, np.lib.npyio.NpzFile):
                 raise _damaged(path, "it is no archive")
+            _refuse_bomb(members, path)
             yield members
         except _DAMAGE as exc:
             raise _damaged(path, exc) from exc
+
+
+def _refuse_bomb(members: np.lib.npyio.NpzFile, path: Path) -> None:
+    """Ours are stored as they are, so what comes out is never more than the file."""
+    entries = members.zip.infolist() if members.zip else []
+    if sum(one.file_size for one in entries) > path.stat().st_size:
+        raise ValueError("it holds more than its size")
 
 
 def _damaged(path: Path, why: object) -> BadData:

@@ -1,12 +1,16 @@
 """Model files: found again as they were, noticed when they were not."""
 
+import re
 import zipfile
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from bot.domain.errors import BadData, Unknown
 from nlu import models
@@ -133,3 +137,81 @@ def test_a_version_that_knows_other_facts_gives_a_file_the_same_id(
     }
     np.savez(tmp_path / f"{id}.npz", allow_pickle=False, **model.arrays, **members)
     assert Models(tmp_path).load(id).facts.intents == model.facts.intents
+
+
+HEADERS = {  # what stands in the directory of an archive, and where in an entry of it
+    "a version nobody reads": (6, 0xFF),
+    "encrypted": (8, 0x01),
+    "strongly encrypted": (8, 0x40),
+    "patched": (8, 0x20),
+    "a method nobody knows": (10, 0xFF),
+}
+
+
+@pytest.mark.parametrize("what", HEADERS)
+def test_an_altered_directory_is_damage_like_any_other(model: Model, tmp_path: Path, what: str) -> None:
+    path = Models(tmp_path).save(model)
+    content, (place, value) = bytearray(path.read_bytes()), HEADERS[what]
+    for entry in (match.start() for match in re.finditer(rb"PK\x01\x02", bytes(content))):
+        content[entry + place] = value
+    path.write_bytes(bytes(content))
+    with pytest.raises(BadData, match="switchboard train"):
+        Models(tmp_path).load(model.id)
+    assert Models(tmp_path).summaries()[0].damaged
+
+
+def test_a_file_that_unpacks_to_more_than_it_is_takes_no_memory(model: Model, tmp_path: Path) -> None:
+    path = tmp_path / f"{model.id}.npz"
+    np.savez_compressed(path, allow_pickle=False, **{**model.arrays, "facts": np.zeros(50_000_000, np.uint8)})
+    with pytest.raises(BadData, match="holds more than its size"):
+        Models(tmp_path).load(model.id)
+    assert "holds more than its size" in Models(tmp_path).summaries()[0].damaged
+
+
+def test_an_array_that_says_it_is_huge_is_damage(model: Model, tmp_path: Path) -> None:
+    path = Models(tmp_path).save(model)
+    shape = f"({len(model.facts.intents)},)".encode()
+    path.write_bytes(
+        path.read_bytes().replace(shape + b", }" + b" " * 20, b"(99999999999999,), }" + b" " * 7)
+    )
+    with pytest.raises(BadData, match="switchboard train"):
+        Models(tmp_path).load(model.id)
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("weights", lambda array: array * np.float16("nan")),
+        ("weights", lambda array: array[:, 1:]),
+        ("weights", lambda array: array.astype(np.int32)),
+        ("bias", lambda array: array[1:]),
+        ("idf", lambda array: array[:, None]),
+        ("words", lambda array: array[: array.size // 2]),
+        ("near_columns", lambda array: array + np.uint16(60_000)),
+        ("near_starts", lambda array: array[::-1]),
+        ("near_intents", lambda array: array[:-1]),
+        ("oof_predicted", lambda array: array + 50),
+        ("oof_confidence", lambda array: array[1:]),
+        ("bias", lambda _: None),
+    ],
+)
+def test_arrays_that_do_not_fit_each_other_are_refused(
+    model: Model, tmp_path: Path, name: str, change: Callable[[NDArray[Any]], NDArray[Any] | None]
+) -> None:
+    arrays = dict(model.arrays)
+    changed = change(arrays.pop(name))
+    if changed is not None:
+        arrays[name] = changed
+    made = msgspec.structs.replace(model, id=models.name(model.facts, arrays), arrays=arrays)
+    Models(tmp_path).save(made)
+    with pytest.raises(BadData, match=name):
+        Models(tmp_path).load(made.id)
+
+
+def test_a_model_that_goes_while_the_folder_is_listed_is_no_accident(
+    model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Models(tmp_path).save(model)
+    listed = [tmp_path / "gone.npz", *tmp_path.glob("*.npz")]
+    monkeypatch.setattr(Path, "glob", lambda *_: iter(listed))
+    assert Models(tmp_path).latest() == model.id

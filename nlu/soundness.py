@@ -1,0 +1,68 @@
+"""Whether the arrays of a model file fit together, so that one that was made by hand fails when it is loaded."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Arrays = dict[str, NDArray[Any]]
+
+_NUMBERS = ("idf", "weights", "bias", "near_values", "oof_confidence", "oof_strange", "urgent", "boost")
+_WHOLE = ("near_starts", "near_columns", "near_intents", "oof_expected", "oof_predicted")
+_TEXTS = ("words", "characters", "oof_texts")
+_OPTIONAL = frozenset({"urgent", "boost"})
+
+
+def check(arrays: Arrays, intents: int, steps: int) -> None:
+    """Raises `KeyError` for an array that is missing and `ValueError` for one that cannot be used."""
+    for names, kind in ((_NUMBERS, np.floating), (_WHOLE, np.integer), (_TEXTS, np.uint8)):
+        for name in names:
+            if name in arrays or name not in _OPTIONAL:
+                _is(np.issubdtype(arrays[name].dtype, kind), name)
+    for name in _NUMBERS:
+        _is(name not in arrays or bool(np.isfinite(arrays[name]).all()), name)
+    _weights(arrays, intents, steps)
+    _near(arrays, intents)
+    rows = len(arrays["oof_expected"])
+    for name in ("oof_predicted", "oof_confidence", "oof_strange"):
+        _is(arrays[name].shape == (rows,), name)
+    for name in ("oof_expected", "oof_predicted"):
+        _is(_below(arrays[name], intents), name)
+
+
+def _weights(arrays: Arrays, intents: int, steps: int) -> None:
+    grams = arrays["idf"].size
+    _is(_lines(arrays["words"]) + _lines(arrays["characters"]) == grams, "words")
+    _is(arrays["idf"].shape == (grams,), "idf")
+    _is(arrays["weights"].shape == (grams, intents), "weights")
+    _is(arrays["bias"].shape == (intents,), "bias")
+    _is(not steps or arrays["urgent"].shape == (grams, steps), "urgent")
+    _is("boost" not in arrays or arrays["boost"].shape[1:] == (intents,), "boost")
+
+
+def _near(arrays: Arrays, intents: int) -> None:
+    columns, starts, ends = (arrays[f"near_{name}"] for name in ("columns", "starts", "intents"))
+    _is(columns.shape == arrays["near_values"].shape and _below(columns, arrays["idf"].size), "near_columns")
+    _is(_climbs(starts, columns.size), "near_starts")
+    _is(ends.shape == (intents + 1,) and _climbs(ends, starts.size - 1), "near_intents")
+
+
+def _climbs(places: NDArray[Any], end: int) -> bool:
+    """From 0 to `end`, never back."""
+    known = places.ndim == 1 and places.size > 0
+    return bool(known and places[0] == 0 and places[-1] == end and (places[1:] >= places[:-1]).all())
+
+
+def _below(places: NDArray[Any], end: int) -> bool:
+    return places.ndim == 1 and (not places.size or bool(places.min() >= 0 and places.max() < end))
+
+
+def _lines(array: NDArray[Any]) -> int:
+    return int(np.count_nonzero(array == ord("\n"))) + 1 if array.size else 0
+
+
+def _is(fine: bool, name: str) -> None:  # noqa: FBT001 - it reads as a sentence
+    if not fine:
+        raise ValueError(f"its `{name}` does not fit the rest")
