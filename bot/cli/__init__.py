@@ -16,14 +16,14 @@ for known in (
     models.models,
     models.promote,
     models.rollback,
+    content.content,
     trying.chat,
     trying.replay,
     users.user,
     moving.backup,
     moving.migrate,
+    desks.slack_manifest,
     planned.export,
     planned.erase,
-    content.content,
-    desks.slack_manifest,
 ):
     cli.add_command(known)

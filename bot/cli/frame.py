@@ -21,6 +21,7 @@ T = TypeVar("T")
 
 FAILED, MISUSED = 1, 2  # exit codes: what was asked about failed; wrong use or configuration
 EXAMPLE = "  {line}\n"
+SENTENCE = 200  # characters at most, of a command in the list
 
 as_json = click.option("--json", "machine", is_flag=True, help="Print JSON, for machines.")
 
@@ -47,6 +48,10 @@ class Exemplified(click.Command):
     def __init__(self, *args: Any, example: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.example = example
+
+    def get_short_help_str(self, limit: int = SENTENCE) -> str:
+        """The whole first sentence: a list that breaks off in the middle helps nobody, and lines are wrapped."""
+        return super().get_short_help_str(max(limit, SENTENCE))
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         super().format_epilog(ctx, formatter)
