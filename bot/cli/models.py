@@ -89,13 +89,12 @@ def evaluate(
     from bot import bootstrap
 
     found = run(bootstrap.evaluate(settings, data, model, compare))
-    if html:
-        _write(html, found.html())
     if machine:
         print_json(found.builtins())
     else:
         click.echo(found.text())
     if html:
+        _write(html, found.html())
         click.echo(f"The report with plots is in {html}.", err=True)
 
 

@@ -180,6 +180,13 @@ def test_evaluate_says_what_does_not_go_together(root: Bootstrap, typed: str, co
     assert complaint in " ".join(result.stderr.split())
 
 
+def test_a_page_that_cannot_be_written_costs_no_result(root: Bootstrap, tmp_path: Path) -> None:
+    page = tmp_path / "gone" / "report.html"
+    result = run("evaluate", "--data", __file__, "--html", str(page))
+    assert (result.exit_code, "Accuracy 75.0 %" in result.output) == (2, True)
+    assert "cannot be written" in result.output
+
+
 def test_models_says_which_one_is_live_and_which_is_damaged(root: Bootstrap) -> None:
     _, live, damaged = run("models").stdout.splitlines()
     assert live.split() == ["7c21f0", "2026-11-22", "03:00", "accuracy", "0.934", "live"]
@@ -343,6 +350,13 @@ def python(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, *arguments], cwd=ROOT, env=variables, capture_output=True, text=True, check=False
     )
+
+
+def test_the_list_of_commands_breaks_off_in_no_sentence(root: Bootstrap) -> None:
+    for group in ((), ("user",), ("content",)):
+        listed = run(*group, "--help").output.partition("Commands:")[2]
+        assert listed
+        assert "..." not in listed
 
 
 def test_python_m_bot_is_the_command_line() -> None:
