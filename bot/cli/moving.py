@@ -63,3 +63,5 @@ def migrate(ctx: click.Context, *, to: str, files: str | None) -> None:
             "  queue: redis://…\n"
             "and set SWITCHBOARD_SECRET_KEY to what secret.key holds, beside the old store: docs/scaling.md."
         )
+    elif settings.shared and not target.shared:
+        click.echo("  queue: memory://\nand keep SWITCHBOARD_SECRET_KEY set as it is.")
