@@ -5,14 +5,15 @@ The libraries of MongoDB and Redis take their time to load, so whoever needs nei
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 from msgspec import Struct
 
-from bot.config import Settings
+from bot.config import Settings, Url
+from bot.domain.errors import StoreUnavailable
 from bot.domain.ports import Broadcast, Files, Pace, Queue, Store
 from bot.queues.memory import MemoryBroadcast, MemoryPace, MemoryQueue
 from bot.services.copying import refuse_half
@@ -64,8 +65,23 @@ async def _mongo_store(settings: Settings) -> Store:
     from bot.stores.mongo import MongoStore
 
     store = MongoStore(str(settings.store))
-    await store.open()
+    with _begun(settings.store):
+        await store.open()
     return store
+
+
+@contextmanager
+def _begun(url: Url) -> Iterator[None]:
+    """Nobody has been there yet, so it may be the address that is wrong, or a replica set that was never made."""
+    try:
+        yield
+    except StoreUnavailable as exc:
+        if exc.__cause__ is None:  # somebody answered
+            raise
+        raise StoreUnavailable(
+            f"{str(exc).removesuffix('; try again.')} at {url.shown}; start it, correct the address, or make its "
+            "replica set with rs.initiate(), once: docs/scaling.md."
+        ) from exc
 
 
 @asynccontextmanager
@@ -77,7 +93,8 @@ async def opened_files(settings: Settings) -> AsyncIterator[Files]:
     from bot.stores.gridfs import GridFiles
 
     files = GridFiles(str(settings.files))
-    await files.open()
+    with _begun(settings.files):
+        await files.open()
     try:
         yield files
     finally:

@@ -7,6 +7,8 @@ import os
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import closing
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -22,6 +24,7 @@ from bot.domain.journal import Entry
 from bot.domain.ports import Applied, Insert, Query
 from bot.services.copying import MARK
 from bot.stores.files import LocalFiles
+from bot.stores.mongo import MongoStore
 from bot.stores.sqlite import SqliteStore
 from tests.contracts.records import EXAMPLES, entry, setting
 from tests.contracts.store_contract import insert, inserts, unit
@@ -143,6 +146,15 @@ async def test_store_and_files_move_to_mongodb(
         assert await files.get(key) == b"a picture"
         assert await there.count(Query(kind=Entry)) == 1
         assert isinstance(await there.apply(inserts(entry("new"))), Applied)
+
+
+async def test_a_database_that_is_away_is_named_with_what_to_do(
+    settings: Settings, store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.stores.mongo.MongoStore", partial(MongoStore, patience=timedelta(seconds=0.1)))
+    await store.close()
+    with pytest.raises(StoreUnavailable, match=r"at mongodb://127\.0\.0\.1:9/x; start it, .*rs\.initiate"):
+        await migrate(settings, "mongodb://127.0.0.1:9/x", None, nothing)
 
 
 async def test_a_running_server_is_not_moved_away_from(
