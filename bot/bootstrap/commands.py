@@ -44,7 +44,7 @@ from nlu import boost
 from nlu.answers import check as check_answers
 from nlu.comparison import Comparison, compare
 from nlu.evaluation import Pairs, Report, ask, cross_validation, report
-from nlu.models import Model, Summary
+from nlu.models import EMBEDDED, Model, Summary, engine_of
 from nlu.page import page
 from nlu.promises import keep, table
 from nlu.reading import TrainingData, read
@@ -386,8 +386,19 @@ async def _model(parts: Parts) -> list[Finding]:
         Finding(name="answers", status="warn", detail=problem, fix="Edit the answers.")
         for problem in problems
     ]
-    found += await _promise(parts, chosen)
+    found += [*await _promise(parts, chosen), *_other_engine(parts.settings, chosen)]
     return [Finding(name="model", status="ok", detail=f"{chosen}, {len(engine.intents)} intents"), *found]
+
+
+def _other_engine(settings: Settings, model: str) -> list[Finding]:
+    """Which one is at work is for the model to say: `nlu.engine` was away at the last start, or was changed since."""
+    wanted, has = settings.nlu.engine, engine_of(model)
+    if wanted == has:
+        return []
+    detail = f"nlu.engine is {wanted}, and the model at work is of the engine {has}"
+    first = "Start Rasa (make rasa), then the server anew" if has == EMBEDDED else "Start the server anew"
+    fix = f"{first}: it puts a model of {wanted} to work."
+    return [Finding(name="engine", status="warn", detail=detail, fix=fix)]
 
 
 def _booster(settings: Settings) -> list[Finding]:

@@ -164,6 +164,13 @@ async def test_the_doctor_says_what_rasa_does(rasa: Settings, tmp_path: Path) ->
     assert (warned.status, "make rasa" in warned.fix) == ("warn", True)
 
 
+async def test_the_doctor_says_that_another_engine_is_at_work(rasa: Settings) -> None:
+    model = await bootstrap.train(rasa, None, "embedded")
+    await bootstrap.promote(rasa, model.id)
+    (warned,) = [one for one in await bootstrap.check(rasa, offline=True) if one.name == "engine"]
+    assert (warned.status, warned.fix.split(",")[0]) == ("warn", "Start Rasa (make rasa)")
+
+
 async def test_the_journal_says_which_engine_understood(rasa: Settings) -> None:
 
     async with bootstrap.chat(rasa, "ada") as conversation:
