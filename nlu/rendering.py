@@ -81,7 +81,7 @@ def _surest(found: Report) -> list[str]:
 def _promises(found: Report) -> Iterator[str]:
     for one in found.automation.promises:
         off = sum(least is None for least in one.thresholds.values())
-        rest = f"; {off} intents handed off" if off else ""
+        rest = f"; {off} {'intent' if off == 1 else 'intents'} handed off" if off else ""
         yield (
             f"promised {_percent(one.wrong_answers)} wrong: {_percent(one.answered)} answered, "
             f"{_percent(one.wrong).strip()} of them wrong{rest}"

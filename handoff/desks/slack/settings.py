@@ -69,7 +69,7 @@ class SlackSettings(Struct, frozen=True, kw_only=True):
                 "it is missing; give a channel's id. " + CHANNEL_ID,
             ),
             *(
-                (bool(CHANNEL.fullmatch(id)), f"channels.{name}", CHANNEL_ID)
+                (bool(CHANNEL.fullmatch(id)), f"channels.{name}", f"this is no channel's id. {CHANNEL_ID}")
                 for name, id in self.channels.items()
             ),
             *((bool(MEMBER.fullmatch(id)), f"agents.{id}", MEMBER_ID) for id in self._listed),
