@@ -196,7 +196,7 @@ WRONG = {
     "desks.slack.channels.sales: there is no such department": (
         "desks: {slack: {token: xoxb-1, signing_secret: s, channels: {default: C012, sales: C013}}}"
     ),
-    "desks.slack.channels.default: Slack shows the id": (
+    "desks.slack.channels.default: this is no channel's id. Slack shows": (
         "desks: {slack: {token: xoxb-1, signing_secret: s, channels: {default: general}}}"
     ),
     "departments.press.desk_channel: Slack shows the id": (
