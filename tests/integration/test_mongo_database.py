@@ -16,10 +16,11 @@ from bot.domain.customers import Customer
 from bot.domain.errors import BadData, StoreUnavailable
 from bot.domain.ports import Session
 from bot.domain.schema import COLLECTIONS
+from bot.stores.driver import DURABLE, connect, database
 from bot.stores.driver import Database as AsyncDatabase
-from bot.stores.driver import connect, database
 from bot.stores.mongo import MongoStore, documents, migrations
 from bot.stores.mongo.checks import clock
+from bot.stores.mongo.transactions import SNAPSHOT
 from tests.contracts.records import NOW, customer, session
 from tests.contracts.store_contract import insert
 from tests.e2e.server import free_port
@@ -41,6 +42,15 @@ async def open_and_close(url: str) -> None:
     store = MongoStore(url, patience=timedelta(seconds=3))
     await store.open()
     await store.close()
+
+
+async def test_no_address_weakens_what_is_promised(mongo_url: str) -> None:
+    client = connect(f"{mongo_url}&w=1&journal=false&readPreference=secondaryPreferred", IMPATIENT)
+    used = database(client)
+    assert used.write_concern.document == {"w": "majority", "j": True}
+    assert (used.read_concern.level, used.read_preference.mode) == ("majority", 0)
+    assert (DURABLE.document, SNAPSHOT.level) == ({"w": "majority", "j": True}, "snapshot")  # of transactions
+    client.close()
 
 
 # ── The collections are what the schema says ────────────────────────────────────────────────────
