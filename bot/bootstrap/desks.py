@@ -55,7 +55,7 @@ def _nowhere(known: SlackSettings, settings: Settings) -> Iterator[tuple[str, st
         yield f"desks.slack.channels.{name}", "there is no such department."
     for name, one in settings.departments.items():
         if one.desk_channel and not CHANNEL.fullmatch(one.desk_channel):
-            yield f"departments.{name}.desk_channel", CHANNEL_ID
+            yield f"departments.{name}.desk_channel", f"this is no channel's id. {CHANNEL_ID}"
     for index, rule in enumerate(settings.routing):
         if rule.ping not in {"", "here"} and not GROUP.fullmatch(rule.ping):
             yield f"routing[{index}].ping", "write here, or the id of a user group such as S0123456789."

@@ -199,7 +199,7 @@ WRONG = {
     "desks.slack.channels.default: this is no channel's id. Slack shows": (
         "desks: {slack: {token: xoxb-1, signing_secret: s, channels: {default: general}}}"
     ),
-    "departments.press.desk_channel: Slack shows the id": (
+    "departments.press.desk_channel: this is no channel's id": (
         f"desks: {{slack: {{{SECTION}}}}}\ndepartments: {{press: {{desk_channel: '#press'}}}}"
     ),
     "routing[0].ping: write here, or the id of a user group": (
