@@ -13,7 +13,7 @@ from nlu.entities import Entities
 from nlu.features import normalise, tokens
 from nlu.language import language
 from nlu.models import Model, texts
-from nlu.ordinal import Ordinal
+from nlu.ordinal import Graded, Ordinal
 from nlu.parser import Parsed, Parser, Row
 from nlu.person import wants_person
 from nlu.sentiment import sentiment
@@ -85,16 +85,24 @@ class Embedded:
         return self._urgency(text, intent, mood, context, self._parser.row(tokens(normalise(text))))
 
     def _urgency(self, text: str, intent: Intent, mood: Sentiment, context: Context, row: Row) -> Urgency:
-        ordinal = self._ordinal
         known = Known(
             intent=intent.name,
             confidence=intent.confidence,
             prior=self._priors.get(intent.name, ""),
             sentiment=mood,
             context=context,
-            grade=partial(ordinal.grade, row.columns, row.values) if ordinal and len(row.columns) else None,
+            grade=partial(self._grade, self._ordinal, row) if self._ordinal and _spoken(text, row) else None,
         )
         return urgency(text, known)
+
+    def _grade(self, ordinal: Ordinal, row: Row, points: float, floor: int, rest: str) -> Graded:
+        """`rest`: what to read where not all of the text counts."""
+        read = self._parser.row(tokens(normalise(rest))) if rest else row
+        return ordinal.grade(read.columns, read.values, points, floor)
+
+
+def _spoken(text: str, row: Row) -> bool:
+    return bool(len(row.columns) and _SPOKEN.search(text, 0, UNDERSTOOD_CHARACTERS))
 
 
 def _ordinal(model: Model) -> Ordinal | None:

@@ -12,6 +12,7 @@ from msgspec import Struct
 from bot.domain.understanding import UNDERSTOOD_CHARACTERS
 
 CHARACTER_GRAMS = (2, 3, 4)
+LONGEST_WORD = 40  # characters of a word that is worth remembering; a longer one is none
 
 # One private-use character each, so that no customer's word can look like a placeholder.
 NUMBER, MAIL, LINK, MENTION = "\ue001", "\ue002", "\ue003", "\ue004"
@@ -77,10 +78,12 @@ def fold(word: str) -> str:
     return word.translate(_FOLD)
 
 
-# People use the same few thousand words all the time; the bound keeps a flood of nonsense from growing it.
-@lru_cache(maxsize=4096)
 def inside(word: str) -> tuple[str, ...]:
     """The characters 2-4 of a word and its edges."""
+    return _remembered(word) if len(word) <= LONGEST_WORD else _inside(word)
+
+
+def _inside(word: str) -> tuple[str, ...]:
     padded = f" {word} "
     found: list[str] = []
     for size in CHARACTER_GRAMS:
@@ -88,3 +91,7 @@ def inside(word: str) -> tuple[str, ...]:
         if len(padded) <= size:
             break
     return tuple(found)
+
+
+# People use the same few thousand words all the time; the bounds keep a flood of nonsense from growing it.
+_remembered = lru_cache(maxsize=4096)(_inside)

@@ -12,6 +12,8 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+from nlu.features import LONGEST_WORD
+
 _ENDINGS = ("", "e", "en", "em", "er", "es")
 
 
@@ -206,7 +208,7 @@ def _tells(word: str) -> bool:
 def wants_person(text: str) -> bool:
     """Whether a normalised text (see `nlu.features.normalise`) asks for a person."""
     plain = text.replace("’", "'")
-    if not any(map(_tells, _WORD.findall(plain))):
+    if not any(_tells(word[:LONGEST_WORD]) for word in _WORD.findall(plain)):
         return False
     if not _QUOTED.fullmatch(plain.strip()):
         plain = _QUOTED.sub(" ", plain)
@@ -225,7 +227,7 @@ def _asks(clause: str) -> bool:
 
 
 def _symbols(clause: str) -> str:
-    found = (_symbol(word) for word in _WORD.findall(clause))
+    found = (_symbol(word[:LONGEST_WORD]) for word in _WORD.findall(clause))
     return " ".join(symbol for symbol in found if symbol)
 
 

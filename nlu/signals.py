@@ -98,7 +98,7 @@ SIGNALS: tuple[Signal, ...] = (
         r"""
         bringe? mich um|(?:will|möchte|mag) nicht mehr leben|nehm\w* mir das leben|suizid\w*|selbstmord\w*
         (?:krieg|bekomm)(?:e|t|en)? (?:\w+ ){0,2}keine luft|keine luft (?:mehr )?(?:bekomm|krieg)\w*|nicht (?:mehr )?atmen
-        kill(?:ing)? myself|end my life|suicid\w+|don'?t want to live
+        kill(?:ing)? myself|end my life|suicid\w+|(?:don'?t|do not|no longer) want to live
         (?:can'?t|cannot|couldn'?t) (?:breathe|get (?:any )?air)|not breathing
         """,
         Level.CRITICAL,
@@ -186,11 +186,13 @@ SIGNALS: tuple[Signal, ...] = (
         "says it can wait",
         -3.0,
         r"""
-        nicht (?:so |sehr |besonders |wirklich |sonderlich )?(?:dringend|dringlich|eilig)
-        keine? (?:eile|hektik|stress)|kein notfall|eilt (?:ja |mir |auch )?nicht
+        nicht (?:(?:so|sehr|besonders|wirklich|sonderlich|mal|mehr|gerade) ){0,3}(?:dringend|dringlich|eilig)
+        (?:keineswegs|keinesfalls|alles andere als) (?:dringend|dringlich|eilig)
+        keine? (?:eile|hektik|stress)|kein notfall|eilt (?:(?:ja|mir|auch|überhaupt|gar|absolut) ){0,2}nicht
         hat (?:noch |auch |ruhig )?zeit\b
         wenn (?:ihr|sie|du) (?:mal |gerade )?zeit|in aller ruhe|no (?:rush|hurry|urgency|pressure)
-        not (?:\w+ )?urgent|isn'?t (?:\w+ )?urgent|not an emergency|no emergency|nothing urgent
+        not (?!only )(?:at all |\w+ )?urgent|isn'?t (?:at all |\w+ )?urgent|(?:far from|anything but) urgent
+        not an emergency|no emergency|nothing urgent
         whenever you (?:have|get|can)|take your time|in no hurry|when you get a chance
         """,
         deniable=False,

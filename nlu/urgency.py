@@ -24,16 +24,23 @@ _rank = {level: level.rank for level in Level}.__getitem__  # `rank` itself look
 REASONS = 5  # an agent reads no more
 
 _QUOTED = re.compile(
-    r"„[^“”\"]{1,300}[“”\"]|“[^”]{1,300}”|\"[^\"]{1,300}\"|»[^«]{1,300}«|«[^»]{1,300}»|^>.*$", re.MULTILINE
+    r"„[^“”\"]{1,300}[“”\"]|“[^”]{1,300}”|\"[^\"]{1,300}\"|»[^«]{1,300}«|«[^»]{1,300}»|^>.*$"
+    r"|(?<![\w'])'(?! |(?:cause|cos|cuz|til|em|bout|round|tis|twas|n|ne|nen|nem|ner|s)\b)[^'\n]{2,300}(?:(?<=\w)'(?=\w)[^'\n]{1,300}){0,3}'(?![\w'])",
+    re.MULTILINE,
 )
-_QUOTE = re.compile('[„“"»«>]')
+_APOSTROPHES = str.maketrans("’‘‚", "'''")  # what phones write
+_QUOTE = re.compile("[„“\"»«>']")
 _DENIAL = re.compile(
-    r"(?:\b(?:nicht|nich|net|ned|kein\w*|nie|niemand\w*|weder|ohne|no|not|nobody|none|never|without|neither"
-    r"|isn.?t|wasn.?t|aren.?t|don.?t|doesn.?t|didn.?t|hasn.?t|haven.?t|zum glück nicht))(?:\s+\w+){0,3}\s*$"
+    r"(?:\b(?:nicht(?! nur)|nich|net|ned|kein\w*(?! wunder)|nie|niemand\w*|weder|ohne|no(?! wonder| doubt)"
+    r"|not(?! only)|nobody|none|never|without|neither|far from|alles andere als"
+    r"|isn.?t|wasn.?t|aren.?t|don.?t|doesn.?t|didn.?t|hasn.?t|haven.?t|won.?t|zum glück nicht))"
+    r"(?:\s+\w+){0,3}\s*$"
 )
 _DENIED_INSIDE = re.compile(r"\b(?:nicht|net|not|never)\b")
-_DENIED_AFTER = re.compile(r"\s*(?:wurde |ist |war |es )?(?:nicht|net|ned|kein\w*|never|not)\b")
-_CLAUSE_END = re.compile(r"[.,;:!?\n]|\b(?:aber|sondern|but)\b")
+_DENIED_AFTER = re.compile(
+    r"\s*(?:(?:wurde|ist|war|es|überhaupt|gar|auch|ja|mir) ){0,2}(?:nicht|net|ned|kein\w*|never|not)\b"
+)
+_CLAUSE_END = re.compile(r"[.,;:!?\n]|\b(?:aber|sondern|but|und|and)\b")
 _SHOUTING = re.compile(r"!\s?!\s?!")
 _WORD = re.compile(r"[^\W\d_]{2,}")
 
@@ -57,16 +64,15 @@ class Known(Struct, frozen=True, kw_only=True):
     prior: str = ""  # the intent's own urgency
     sentiment: Sentiment = Sentiment()
     context: Context = Context()
-    grade: Callable[[float, int], Graded] | None = (
-        None  # from points and the rank of the floor, if one was learned
-    )
+    # From points, the rank of the floor, and what to read instead of the text where some of it does not count.
+    grade: Callable[[float, int, str], Graded] | None = None
 
 
 def urgency(text: str, known: Known) -> Urgency:
     """Level, score for ordering inside a level (0..1) and reasons, strongest first."""
-    found = list(signals(text))
+    found, rest = _read(text)
     weight, least, added = points(found) + _tone(known.sentiment), floor(found), list(_surroundings(known))
-    graded = known.grade(points(found), _rank(least)) if known.grade else None
+    graded = known.grade(points(found), _rank(least), rest) if known.grade else None
     level = max(_level(weight, found), least, _base(known, graded, found), key=_rank)
     if level is not Level.LOW:
         level = max(level, _raised(weight, added), key=_rank)
@@ -79,19 +85,41 @@ def urgency(text: str, known: Known) -> Urgency:
     )
 
 
+def own_words(text: str) -> str:
+    """What counts of a text, blanks in place of what it quotes; a text that is a quotation as a whole counts."""
+    read = _plain(text)
+    if not _QUOTE.search(read) or _QUOTED.fullmatch(read.strip()):
+        return read
+    return _QUOTED.sub(lambda quote: " " * len(quote[0]), read)
+
+
 def signals(text: str) -> Iterator[Found]:
     """Each signal once, with the words that gave it."""
-    read = text[:UNDERSTOOD_CHARACTERS]
-    if _QUOTE.search(read) and not _QUOTED.fullmatch(read.strip()):
-        read = _QUOTED.sub(lambda quote: " " * len(quote[0]), read)
+    yield from _read(text)[0]
+
+
+def _read(text: str) -> tuple[list[Found], str]:
+    """The signals, and the text with blanks for what is quoted or denied; empty when that is nothing."""
+    read = own_words(text)
     lower = read.lower()
     written = read if len(lower) == len(read) else lower  # a few letters get longer in lower case
+    found, taken = list[Found](), list[tuple[int, int]]()
     for signal in candidates(lower):
         for match in signal.pattern.finditer(lower):
-            if not (signal.deniable and _denied(lower, match)):
-                yield Found(signal, " ".join(written[slice(*match.span())].split()))
-                break
-    yield from _manner(read)
+            if signal.deniable and _denied(lower, match):
+                taken.append(match.span())
+                continue
+            found.append(Found(signal, " ".join(written[slice(*match.span())].split())))
+            break
+    found += _manner(read)
+    rest = written
+    for start, end in taken:
+        rest = rest[:start] + " " * (end - start) + rest[end:]
+    return found, rest if taken or read != _plain(text) else ""
+
+
+def _plain(text: str) -> str:
+    return text[:UNDERSTOOD_CHARACTERS].translate(_APOSTROPHES)
 
 
 def _denied(text: str, match: re.Match[str]) -> bool:

@@ -1,6 +1,7 @@
 """The embedded engine against the contract of all engines, and what is its own."""
 
 import time
+import tracemalloc
 
 import pytest
 
@@ -87,3 +88,17 @@ def test_a_text_of_a_hundred_kilobytes_costs_no_more_than_its_beginning(engine: 
     found = engine.parse(text)
     assert time.process_time() - started < 0.5
     assert found.text == text
+
+
+def test_a_flood_of_endless_words_is_not_remembered(engine: Embedded) -> None:
+    engine.parse("hallo")
+    tracemalloc.start()
+    for number in range(50):
+        engine.parse(f"{number:03}".translate(str.maketrans("0123456789", "abcdefghij")) * 1300)
+    grown, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert grown < 1_000_000
+
+
+def test_signs_alone_are_not_urgent(engine: Embedded) -> None:
+    assert engine.parse("!!!!").urgency.level is Level.NORMAL

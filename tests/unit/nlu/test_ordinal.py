@@ -88,7 +88,7 @@ def test_labels_of_whole_intents_alone_are_a_prior_and_teach_nothing(tmp_path: P
 
 
 def grading(level: Level) -> Known:
-    return Known(intent="x", confidence=1.0, prior="normal", grade=lambda points, floor: Graded(level, ()))
+    return Known(intent="x", confidence=1.0, prior="normal", grade=lambda *_: Graded(level, ()))
 
 
 def test_the_classifier_raises_and_never_lowers() -> None:
@@ -133,3 +133,23 @@ def test_surroundings_still_count_beside_it(model: Model) -> None:
     assert calm.level is Level.NORMAL
     assert public.level is Level.HIGH
     assert any("40,000 followers" in reason for reason in public.reasons)
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("the stair gate gave way", ""),
+        ("it’s the gate", ""),
+        ("the box says 'danger of shock', is it?", "the box says" + " " * 18 + ", is it?"),
+        ("nobody was injured here", "nobody was" + " " * 9 + "here"),
+    ],
+)
+def test_the_classifier_reads_nothing_that_is_quoted_or_denied(text: str, read: str) -> None:
+    asked: list[str] = []
+
+    def grade(_points: float, _floor: int, rest: str) -> Graded:
+        asked.append(rest)
+        return Graded(Level.LOW, ())
+
+    urgency(text, Known(grade=grade))
+    assert asked == [read]

@@ -103,6 +103,10 @@ def test_an_everyday_message_is_normal(text: str) -> None:
         'Auf der Packung steht "Vorsicht, Stromschlag"',
         "Die Anleitung sagt „bei Atemnot zum Arzt“, was heißt das?",
         "> the heater caught fire\nwhat does this mean?",
+        "my wife wrote 'my lawyer will sue you', what is that about",
+        "On the box: ‘electric shock’, is it safe?",
+        "I won’t call my lawyer",
+        "ich will keinen Anwalt",
     ],
 )
 def test_what_is_denied_or_quoted_does_not_count(text: str) -> None:
@@ -111,7 +115,20 @@ def test_what_is_denied_or_quoted_does_not_count(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["Keine Eile, wo ist mein Paket?", "nicht dringend", "no rush", "It's not urgent at all", "eilt nicht"],
+    [
+        "Keine Eile, wo ist mein Paket?",
+        "nicht dringend",
+        "no rush",
+        "It's not urgent at all",
+        "it isn’t urgent",
+        "it is not urgent that you answer today",
+        "not at all urgent",
+        "far from urgent",
+        "eilt nicht",
+        "das eilt überhaupt nicht",
+        "gar nicht mal so dringend",
+        "keineswegs dringend",
+    ],
 )
 def test_what_can_wait_is_low(text: str) -> None:
     found = judged(text)
@@ -121,6 +138,23 @@ def test_what_can_wait_is_low(text: str) -> None:
 
 def test_not_being_able_to_wait_is_no_denial() -> None:
     assert any(reason.startswith("deadline") for reason in judged("das kann nicht bis morgen warten").reasons)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I can’t breathe",
+        "I do not want to live any more",
+        "no wonder it caught fire",
+        "not only did the charger spark, it burnt my hand and exploded",
+        "Keine Antwort und mein Kind blutet",
+        "Es hat nicht nur geraucht, sondern mein Kind verletzt",
+        "'cause the heater caught fire at my parents' house",
+        "'n Funke und der Toaster brennt, wie 'n Grill",
+    ],
+)
+def test_a_denial_of_something_else_takes_nothing_back(text: str) -> None:
+    assert judged(text).level is Level.CRITICAL
 
 
 def test_the_intent_gives_its_level_only_when_it_is_likely() -> None:
@@ -182,7 +216,7 @@ def test_letters_that_grow_in_lower_case_do_not_shift_the_words() -> None:
     assert judged("İİİİ mein Konto wurde gehackt").reasons == ('security: "gehackt"',)
 
 
-@pytest.mark.parametrize("piece", ["bis ", "hat hat ", '"a ', "nicht ", "bis montag ", "!" * 3])
+@pytest.mark.parametrize("piece", ["bis ", "'a ", "hat hat ", '"a ', "nicht ", "bis montag ", "!" * 3])
 def test_a_long_text_is_read_in_milliseconds(piece: str) -> None:
     started = time.process_time()
     judged(piece * 100_000)
