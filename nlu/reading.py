@@ -36,6 +36,7 @@ NEIGHBOURS = frozenset(
         " event_broker action_endpoint nlg rest lock_store credentials"
     ).split()
 )
+_HALF = re.compile("[\ud800-\udfff]")  # of an emoji that was cut, or written as JSON escapes it
 EXPECTED = "Rasa NLU YAML starts with a key `nlu:` that holds a list of `- intent: …` with `examples: |`"
 
 
@@ -310,7 +311,7 @@ def _examples(
 
 def _block(node: ScalarNode, file: Path, found: _Found) -> Iterator[tuple[str, int, None]]:
     first = _line(node) + (node.style in {"|", ">"})
-    for number, line in enumerate(str(node.value).splitlines(), first):
+    for number, line in enumerate(_text(node, file, "examples").splitlines(), first):
         text = line.strip()
         if text.startswith("-") and text[1:].strip():
             yield text[1:].strip(), number, None
@@ -320,17 +321,23 @@ def _block(node: ScalarNode, file: Path, found: _Found) -> Iterator[tuple[str, i
 
 def _item(item: Node, file: Path, found: _Found) -> Iterator[tuple[str, int, Node | None]]:
     if isinstance(item, ScalarNode):
-        yield str(item.value).strip(), _line(item), None
+        yield from _lines_of(item, None, file, found)
         return
     pairs = _pairs(item, file)
     if "text" not in pairs:
         raise BadData(f"{file}:{_line(item)}: an example in a list needs `text:`.")
-    node = pairs["text"]
+    yield from _lines_of(pairs["text"], pairs.get("metadata"), file, found)
+
+
+def _lines_of(
+    node: Node, metadata: Node | None, file: Path, found: _Found
+) -> Iterator[tuple[str, int, Node | None]]:
+    """An example is one line; more of them are more examples."""
     lines = [line.strip().removeprefix("- ").strip() for line in _text(node, file, "text").splitlines()]
     if not any(lines):
         found.warn(str(file), _line(node), "an example without text is not read")
     for text in filter(None, lines):
-        yield text, _line(node), pairs.get("metadata")
+        yield text, _line(node), metadata
 
 
 def _urgency(metadata: Node | None, file: Path) -> str:
@@ -363,6 +370,10 @@ def _pairs(node: Node, file: Path) -> dict[str, Node]:
 def _text(node: Node, file: Path, what: str) -> str:
     if not isinstance(node, ScalarNode):
         raise BadData(f"{file}:{_line(node)}: `{what}` must be a text.")
+    if half := _HALF.search(node.value):
+        raise BadData(
+            f"{file}:{_line(node)}: `{what}` holds half a character (\\u{ord(half[0]):x}); write the whole one instead."
+        )
     return str(node.value)
 
 

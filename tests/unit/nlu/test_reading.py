@@ -48,6 +48,13 @@ def test_examples_come_from_a_list_with_their_own_urgency(tmp_path: Path) -> Non
     ]
 
 
+def test_an_example_of_two_lines_is_two_examples(tmp_path: Path) -> None:
+    text = '- intent: a\n  examples:\n  - "one\\nmore"\n  - ""\n  - {text: "x\\ny"}\n'
+    data = data_of(tmp_path, text)
+    assert [one.text for one in data.examples] == ["one", "more", "x", "y"]
+    assert "nlu.yml:6: an example without text is not read" in data.warnings[0]
+
+
 @pytest.mark.parametrize("name", ["yes", "no", "on", "1", "1.0", "null", "2026-01-01"])
 def test_an_intent_is_a_string_whatever_it_is_called(tmp_path: Path, name: str) -> None:
     assert data_of(tmp_path, f"- intent: {name}\n  examples: |\n    - ja\n").intents == (name,)
@@ -166,6 +173,9 @@ def test_labels_of_urgency_may_stand_in_another_file(tmp_path: Path) -> None:
         ("nlu:\n- regex: a\n  examples: |\n    - (\n", ":4: `(` is not a regular expression"),
         ("nlu:\n- intent: a\n  examples: |\n    - b\n   bad: indent\n", "the YAML is broken"),
         ("nlu:\n\t- intent: a\n", ":2: the YAML is broken"),
+        ('nlu:\n- intent: a\n  examples:\n  - "oh \\ud83d"\n', ":4: `text` holds half a character (\\ud83d)"),
+        ('nlu:\n- intent: "a\\ud83d"\n', ":2: `intent` holds half a character"),
+        ("nlu: &a\n- *a\n", ":1: expected `key: value`"),
         ("[" * 5000, "nested too deeply"),
         ("nlu: []\n", "there are no training examples"),
         ("nlu:\n- intent: a\n  examples: |\n    - b\n", "the only intent is `a`"),
