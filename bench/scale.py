@@ -23,6 +23,7 @@ import aiohttp
 from tests import mongod, redis_server
 from tests.e2e.cluster import Cluster
 from tests.e2e.server import Api, Server
+from tests.e2e.test_killed_under_load import everything, settled
 from tests.fakes.crowd import Crowd, Trouble, configuration, percentile
 
 SETTLED_WITHIN = 900.0
@@ -82,7 +83,7 @@ async def measured(crowd: Crowd, webs: Sequence[Server], customers: int, message
     await crowd.talk(customers, each, ask)
     taken = time.monotonic() - began
     async with aiohttp.ClientSession() as http:
-        await _settled(Api(http, webs[0]))
+        await settled(Api(http, webs[0]), SETTLED_WITHIN)
     done = time.monotonic() - began
     waits = [crowd.acknowledged[text] - crowd.begun[text] for text in crowd.acknowledged]
     total = customers * each
@@ -90,15 +91,6 @@ async def measured(crowd: Crowd, webs: Sequence[Server], customers: int, message
         f"{total / taken:6.0f} acknowledged/s   {total / done:6.0f} answered and sent/s   "
         f"acknowledged p50 {percentile(waits, 0.5) * 1e3:.0f} ms, p99 {percentile(waits, 0.99) * 1e3:.0f} ms"
     )
-
-
-async def _settled(api: Api) -> None:
-    async with asyncio.timeout(SETTLED_WITHIN):
-        while True:
-            stats = await api.get("stats")
-            if stats["oldest_unprocessed_seconds"] is None and not stats["outbox_depth"]:
-                return
-            await asyncio.sleep(0.2)
 
 
 # ── Everything dies once ────────────────────────────────────────────────────────────────────────
@@ -143,9 +135,8 @@ async def survived(folder: Path, models: Path, customers: int, messages: int) ->
         await talking
         async with aiohttp.ClientSession() as http:
             api = Api(http, cluster.web[0])
-            await _settled(api)
-            listed = (await api.get("cases", limit="1000"))["cases"]
-            cases = [await api.get(f"cases/{case['id']}") for case in listed]
+            await settled(api, SETTLED_WITHIN)
+            cases = await everything(api)
         stored = Counter(
             line["text"] for case in cases for line in case["messages"] if line["direction"] == "in"
         )

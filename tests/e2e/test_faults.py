@@ -21,6 +21,7 @@ import pytest
 
 from tests.e2e.cluster import Cluster, clustered
 from tests.e2e.server import Api, Server
+from tests.e2e.test_killed_under_load import everything, settled
 from tests.fakes.crowd import Crowd, Trouble, configuration
 from tests.mongod import ReplicaSet
 from tests.redis_server import RedisServer
@@ -59,24 +60,13 @@ async def under_load(cluster: Cluster, crowd: Crowd, fault: Fault, messages: int
     await talking
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30)) as http:
         api = Api(http, cluster.web[0])
-        await settled(api)
-        cases = [
-            await api.get(f"cases/{case['id']}") for case in (await api.get("cases", limit="1000"))["cases"]
-        ]
+        await settled(api, SETTLED_WITHIN)
+        cases = await everything(api)
     nothing_lost_nothing_twice(cases, crowd)
     in_order(cases)
     one_case_each(cases)
     one_card_per_handoff(cases)
     doubled_only_where_in_doubt(cases, crowd)
-
-
-async def settled(api: Api) -> None:
-    async with asyncio.timeout(SETTLED_WITHIN):
-        while True:
-            stats = await api.get("stats")
-            if stats["oldest_unprocessed_seconds"] is None and not stats["outbox_depth"]:
-                return
-            await asyncio.sleep(0.2)
 
 
 def incoming(case: dict[str, Any]) -> list[str]:

@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 
 from tests.e2e.server import Api, Server
-from tests.e2e.test_killed_under_load import settled
+from tests.e2e.test_killed_under_load import everything, settled
 from tests.fakes.crowd import Crowd, configuration
 
 pytestmark = pytest.mark.timeout(180)
@@ -59,7 +59,7 @@ async def test_a_full_disk_loses_nothing_that_was_acknowledged(small_disk: Path,
         async with aiohttp.ClientSession() as http:
             api = Api(http, server)
             await settled(api)
-            cases = [await api.get(f"cases/{one['id']}") for one in (await api.get("cases"))["cases"]]
+            cases = await everything(api)
         await server.stop()
     stored = sorted(line["text"] for case in cases for line in case["messages"] if line["direction"] == "in")
     assert stored == sorted(crowd.acknowledged)

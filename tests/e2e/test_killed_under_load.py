@@ -32,9 +32,9 @@ async def kill_now_and_then(server: Server, chance: random.Random) -> None:
         await server.start()
 
 
-async def settled(api: Api) -> None:
+async def settled(api: Api, within: float = SETTLED_WITHIN) -> None:
     """Until nothing is left to process or to send."""
-    async with asyncio.timeout(SETTLED_WITHIN):
+    async with asyncio.timeout(within):
         while True:
             stats = await api.get("stats")
             if stats["oldest_unprocessed_seconds"] is None and not stats["outbox_depth"]:
