@@ -47,6 +47,7 @@ _MONTHS = {
     )
     for name in names.split()
 }
+_DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _MONTH = "|".join(sorted(_MONTHS, key=len, reverse=True))
 _DATES = re.compile(
     r"(?<![\w.])(?:(?P<y>(?:19|20)\d\d)-(?P<m>[01]?\d)-(?P<d>[0-3]?\d)"
@@ -69,9 +70,9 @@ _CURRENCIES = {
     for word in words.split()
 }
 _MONEY = "|".join(re.escape(word) for word in sorted(_CURRENCIES, key=len, reverse=True))
-_NUMBER = r"\d{1,3}(?:[., ]\d{3})+(?:[.,]\d{1,2})?|\d+(?:[.,]\d{1,2})?"
+_NUMBER = r"\d{1,3}(?:[., '’]\d{3})+(?:[.,]\d{1,2})?|\d+(?:[.,]\d{1,2})?"
 _AMOUNTS = re.compile(
-    rf"(?<![\w.,])(?:(?P<before>{_MONEY})\s?(?P<n1>{_NUMBER})"
+    rf"(?<![\w.,'’])(?:(?P<before>{_MONEY})\s?(?P<n1>{_NUMBER})"
     rf"|(?P<n2>{_NUMBER})(?:,-|,--)?\s?(?P<after>{_MONEY}))(?!\w)",
     re.IGNORECASE,
 )
@@ -201,7 +202,7 @@ def _dates(left: str) -> Iterator[Entity]:
         day = int(part.get("d", 0))
         if month > 12 >= day:  # 12/25 is written the American way
             month, day = day, month
-        if 1 <= month <= 12 and 0 <= day <= 31 and (day or "y" in part):
+        if 1 <= month <= 12 and 0 <= day <= _DAYS[month - 1] and (day or "y" in part):
             yield _found("date", _iso(part.get("y", ""), month, day), match.span())
 
 
@@ -220,7 +221,7 @@ def _amounts(left: str) -> Iterator[Entity]:
 
 def _decimal(number: str) -> str:
     """1.299,00 and 1,299.00 are 1299.00."""
-    whole, cents = number.replace(" ", ""), ""
+    whole, cents = re.sub(r"[ '’]", "", number), ""
     if re.search(r"[.,]\d{1,2}$", whole):
         whole, cents = re.split(r"[.,](?=\d{1,2}$)", whole)
     return re.sub(r"[.,]", "", whole) + (f".{cents:0<2}" if cents else "")

@@ -62,6 +62,9 @@ _CONTRARY = re.compile(
 _BARE = re.compile(rf"(?<![\w#+.,/:-])({_DIGITS})(?!\w)(?![.,:/-]\d)")
 _UNIT = re.compile(rf"\s?(?:[€$£%°]|(?:{_UNITS})\b)", re.IGNORECASE)
 _YEAR = re.compile(r"(?:19[5-9]\d|20[0-4]\d)$")
+_DATED = re.compile(
+    r"\d{1,2}([./-])\d{1,2}\1\d{2,4}|\d{1,3}(?:\.\d{1,3}){3}"
+)  # 31.2.2026, or a computer's address
 _CITY = re.compile(r"\s+[A-ZÄÖÜ][\w.-]+")
 _STREET = re.compile(
     rf"(?:\w*(?:{_STREETS})\.?\s\d+\s?[a-z]?,?\s*|\d\s?[a-z]?,\s*|\b(?:D|A|CH)-)$", re.IGNORECASE
@@ -103,7 +106,7 @@ def cued(text: str) -> Iterator[Entity]:
 def lone(text: str) -> Iterator[Entity]:
     """A message that is nothing but a number."""
     match = _LONE.fullmatch(text)
-    if match is not None and _is_long_enough(match) and not _YEAR.match(match[1]):
+    if match and _is_long_enough(match) and not (_YEAR.match(match[1]) or _DATED.fullmatch(match[1])):
         yield _order(match, LIKELY)
 
 

@@ -67,6 +67,9 @@ def test_an_order_number_is_found(text: str, number: str) -> None:
         "ich habe 12000 Follower",
         "SOMMER2025",
         "version 1.2345",
+        "31.02.2026",
+        "99/99/2026",
+        "192.168.0.1",
     ],
 )
 def test_another_number_is_no_order_number(text: str) -> None:
@@ -103,6 +106,8 @@ def test_a_date_is_no_answer_to_the_question_for_a_number() -> None:
         ("ihr schuldet mir 1.299,50 €", ("amount", "1299.50 EUR")),
         ("$1,299.5", ("amount", "1299.50 USD")),
         ("20 quid", ("amount", "20 GBP")),
+        ("1'234.50 CHF", ("amount", "1234.50 CHF")),
+        ("CHF 12’000", ("amount", "12000 CHF")),
         ("49,- Euro", ("amount", "49 EUR")),
     ],
 )
@@ -110,7 +115,7 @@ def test_what_else_is_found(text: str, entity: tuple[str, str]) -> None:
     assert found(text) == [entity]
 
 
-@pytest.mark.parametrize("text", ["24/7 erreichbar", "a@b", "1/2 Portion"])
+@pytest.mark.parametrize("text", ["24/7 erreichbar", "a@b", "1/2 Portion", "am 31.02.2026", "on April 31st"])
 def test_what_only_looks_like_it_is_left_alone(text: str) -> None:
     assert found(text) == []
 
