@@ -73,7 +73,8 @@ def pick_up_by(case: Case, rules: HandoffRules, now: datetime) -> datetime:
     return add_business_time(rules.department(case.department), now, rules.claim, rules.zone)
 
 
-NOTE = re.compile(r"\s*(?:note:|notiz:|;;)\s*", re.IGNORECASE)
+# What an editor puts in front or between (quotes, bullets, bold, another colon) makes no reply of a note.
+NOTE = re.compile(r"[\s>•*_~\u200b-\u200f\u2060\ufeff]*(?:(?:note|notiz)\s*[:：]|;;)[*_~]*\s*", re.IGNORECASE)
 
 
 def for_customer(text: str) -> tuple[bool, str]:

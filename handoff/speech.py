@@ -167,6 +167,8 @@ class Speech:
         if not meant:
             return await self._made_a_note(case, said, fact, now)
         row = await self._row(message)
+        if case.owner and case.owner.id != action.agent.id:
+            raise NotAllowed(who_may_speak(case))
         if row.state in UNSENT_CASE and row.posting is Posting.MESSAGE:
             return case, [Update(record=said), fact]
         if row.state in WAITING and row.posting is not Posting.DELETE:

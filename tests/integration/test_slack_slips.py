@@ -155,3 +155,26 @@ async def test_what_was_erased_holds_nothing_up(desk: Office) -> None:
     assert rows == []
     await desk.slack.says(ADA, "Hello?", thread=card)
     await desk.settle()
+
+
+# ── One voice ───────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_nobody_puts_new_words_into_a_case_that_somebody_else_has_by_editing_old_ones(
+    desk: Office, channel: FilesChannel
+) -> None:
+    await desk.claimed(ADA)
+    said = await desk.say(ADA, "It ships today")
+    await desk.click(ADA, "release")
+    await desk.click(BEN, "claim")
+    await edits(desk, said, "It never ships")
+    assert channel.texts[-1] == "It ships today"
+    assert "Ben has case" in desk.whispers(ADA)[-1]
+
+
+@pytest.mark.parametrize("prefix", ["note : ", "NOTE： ", "\u200bnote: ", "> note: ", "• note: ", "*note:* "])
+async def test_however_a_note_begins_it_is_one(desk: Office, channel: FilesChannel, prefix: str) -> None:
+    await desk.claimed(ADA)
+    line = await desk.line(await desk.say(ADA, f"{prefix}she pays late"))
+    assert (line.direction, line.text) == (Direction.NOTE, "she pays late")
+    assert "late" not in channel.texts[-1]
