@@ -189,6 +189,8 @@ class Models:
         return self._path(id).exists()
 
     def read(self, id: str) -> bytes:
+        """As it is, to be copied. Raises `Unknown`, or `BadData` when it is damaged, so that damage does not spread."""
+        self.load(id)
         return self._path(id).read_bytes()
 
     def write(self, id: str, content: bytes) -> None:

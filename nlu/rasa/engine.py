@@ -26,6 +26,10 @@ log = structlog.get_logger()
 CHECK_EVERY = 10.0  # seconds between two looks at which model the server has at work
 HAND_AGAIN = 30.0  # seconds until a model that could not be handed over is handed over again
 RANKED = 10
+MOST_ENTITIES, LONGEST = (
+    50,
+    200,
+)  # of one message, and characters of a value; more is no answer of a classifier
 
 
 class Rasa:
@@ -262,7 +266,7 @@ def _ranking(heard: Sequence[Guess], right: float) -> tuple[Intent, ...]:
 def _merged(own: tuple[Entity, ...], heard: Sequence[dict[str, object]], text: str) -> tuple[Entity, ...]:
     """Ours first: a rule that knows an order number is not overruled by a guess. What overlaps is left out."""
     found = list(own)
-    for raw in heard:
+    for raw in heard[:MOST_ENTITIES]:
         entity = _entity(raw, text)
         if entity and all(entity.end <= one.start or one.end <= entity.start for one in found):
             found.append(entity)
@@ -274,16 +278,16 @@ def _entity(raw: dict[str, object], text: str) -> Entity | None:
     name, start, end = raw.get("entity"), raw.get("start"), raw.get("end")
     if not (isinstance(name, str) and name and isinstance(start, int) and isinstance(end, int)):
         return None
-    if not 0 <= start < end <= len(text):
+    if not 0 <= start < end <= len(text) or len(name) > LONGEST:
         return None
     sure = raw.get("confidence_entity", 1.0)
     return Entity(
         entity=name,
-        value=str(raw.get("value") or text[start:end]),
+        value=str(raw.get("value") or text[start:end])[:LONGEST],
         start=start,
         end=end,
-        role=str(raw.get("role") or ""),
-        group=str(raw.get("group") or ""),
+        role=str(raw.get("role") or "")[:LONGEST],
+        group=str(raw.get("group") or "")[:LONGEST],
         extractor=str(raw.get("extractor") or ENGINE),
-        confidence=min(max(float(sure), 0.001), 1.0) if isinstance(sure, int | float) else 1.0,
+        confidence=float(min(max(sure, 0.001), 1.0)) if isinstance(sure, int | float) else 1.0,
     )

@@ -367,6 +367,41 @@ async def endless(request: web.Request) -> web.StreamResponse:
     return response
 
 
+async def dripping(request: web.Request) -> web.StreamResponse:
+    """A byte now and then, so that no single read takes too long."""
+    response = web.StreamResponse()
+    await response.prepare(request)
+    while True:
+        await response.write(b" ")
+        await asyncio.sleep(0.05)
+
+
+async def elsewhere(request: web.Request) -> web.Response:
+    """Sends whoever asks, and the token with them, to another place."""
+    return web.Response(status=307, headers={"Location": f"/elsewhere?{request.query_string}"})
+
+
+async def nested(_: web.Request) -> web.Response:
+    body = '{"intent": {"name": "greeting", "confidence": 1}, "entities": ' + "[" * 100_000
+    return web.Response(text=body, content_type="application/json")
+
+
+async def swollen(_: web.Request) -> web.Response:
+    """Sound JSON of nearly a megabyte: an entity for every letter, again and again, and numbers that fit nowhere."""
+    guess = {"name": "where_is_parcel", "confidence": 0.9}
+    entities = [
+        {
+            "entity": "x",
+            "start": place % 20,
+            "end": place % 20 + 1,
+            "confidence_entity": 10**400,
+            "value": "y" * 900,
+        }
+        for place in range(600)
+    ]
+    return web.json_response({"text": "", "intent": guess, "entities": entities, "intent_ranking": [guess]})
+
+
 async def silent(_: web.Request) -> web.Response:
     await asyncio.sleep(3600)
     return web.Response()
@@ -381,4 +416,7 @@ TROUBLE: Mapping[str, Answer] = {
     "a broken connection": broken_off,
     "an endless answer": endless,
     "silence": silent,
+    "one byte after the other": dripping,
+    "the way to another place": elsewhere,
+    "brackets without end": nested,
 }

@@ -31,6 +31,7 @@ from tests.fakes.rasa_server import (
     nothing_to_say,
     overloaded,
     silent,
+    swollen,
 )
 from tests.unit.nlu.conftest import SMALL
 
@@ -126,6 +127,22 @@ async def test_whatever_goes_wrong_the_stand_in_answers_and_says_so(
     found = await rasa.understand(GERMAN, Context())
     assert (found.engine, found.model) == ("embedded", remote_of(learned.model).stand_in)
     assert found.intent.name == "where_is_parcel"
+
+
+async def test_whoever_is_sent_elsewhere_does_not_go_there(rasa: Rasa, learned: Setting) -> None:
+    await rasa.understand(ENGLISH, Context())
+    learned.api.trouble.append(TROUBLE["the way to another place"])
+    calls = len(learned.api.calls)
+    await rasa.understand(GERMAN, Context())
+    assert len(learned.api.calls) == calls + 1
+
+
+async def test_of_a_swollen_answer_only_what_can_be_is_taken(rasa: Rasa, learned: Setting) -> None:
+    await rasa.understand(ENGLISH, Context())
+    learned.api.trouble.append(swollen)
+    found = await rasa.understand("guten tag zusammen hier", Context())
+    assert (found.engine, len(found.entities)) == ("rasa", 20)
+    assert {(len(one.value), one.confidence) for one in found.entities} == {(200, 1.0)}
 
 
 async def test_that_rasa_knows_no_word_of_a_text_is_an_answer_too(rasa: Rasa, learned: Setting) -> None:

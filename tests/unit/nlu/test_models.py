@@ -215,3 +215,11 @@ def test_a_model_that_goes_while_the_folder_is_listed_is_no_accident(
     listed = [tmp_path / "gone.npz", *tmp_path.glob("*.npz")]
     monkeypatch.setattr(Path, "glob", lambda *_: iter(listed))
     assert Models(tmp_path).latest() == model.id
+
+
+def test_a_damaged_model_is_not_given_to_others(model: Model, tmp_path: Path) -> None:
+    path = Models(tmp_path).save(model)
+    assert Models(tmp_path).read(model.id) == path.read_bytes()
+    path.write_bytes(path.read_bytes()[:-30] + bytes(30))
+    with pytest.raises(BadData, match="cannot be used"):
+        Models(tmp_path).read(model.id)
