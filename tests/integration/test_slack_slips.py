@@ -178,3 +178,12 @@ async def test_however_a_note_begins_it_is_one(desk: Office, channel: FilesChann
     line = await desk.line(await desk.say(ADA, f"{prefix}she pays late"))
     assert (line.direction, line.text) == (Direction.NOTE, "she pays late")
     assert "late" not in channel.texts[-1]
+
+
+async def test_an_open_window_offers_nothing_to_who_has_left(desk: Office) -> None:
+    await desk.claimed(ADA)
+    await desk.click(ADA, "canned")
+    assert await desk.slack.suggests(ADA, "answer", "")
+    await desk.slack.deactivates(ADA)
+    await desk.settle()
+    assert await desk.slack.suggests(ADA, "answer", "") == []

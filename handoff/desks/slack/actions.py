@@ -282,6 +282,10 @@ class Actions:
 
     async def _suggested(self, payload: Payload) -> dict[str, Any]:
         """The options of a menu that is searched."""
+        try:
+            await self._agent(payload["user"]["id"])
+        except (NotAllowed, SendError):  # a window may be open longer than its reader stays
+            return {"options": []}
         typed = str(payload.get("value") or "")
         if payload.get("action_id") != "answer":
             return {"options": modals.options(typed, modals.intents(self._look()))}
