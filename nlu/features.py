@@ -12,7 +12,9 @@ from msgspec import Struct
 from bot.domain.understanding import UNDERSTOOD_CHARACTERS
 
 CHARACTER_GRAMS = (2, 3, 4)
-LONGEST_WORD = 40  # characters of a word that is worth remembering; a longer one is none
+LONGEST_WORD = (
+    40  # characters; a longer one is several, so that nobody fills what is remembered with endless ones
+)
 
 # One private-use character each, so that no customer's word can look like a placeholder.
 NUMBER, MAIL, LINK, MENTION = "\ue001", "\ue002", "\ue003", "\ue004"
@@ -30,7 +32,7 @@ _MASKS = (  # with a sign that has to be there, since most messages have none
 )
 _LONG_NUMBER = re.compile(r"\d{4,}")
 _ELONGATION = re.compile(r"([^\W\d_]|[!?.])\1{2,}")
-_TOKEN = re.compile(rf"\w+|[?!€$£%{NUMBER}{MAIL}{LINK}{MENTION}]|[{_EMOJI}]")
+_TOKEN = re.compile(rf"\w{{1,{LONGEST_WORD}}}|[?!€$£%{NUMBER}{MAIL}{LINK}{MENTION}]|[{_EMOJI}]")
 _FOLD = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"})
 _FOLDED = frozenset("äöüß")
 
@@ -78,12 +80,10 @@ def fold(word: str) -> str:
     return word.translate(_FOLD)
 
 
+# People use the same few thousand words all the time; the bound keeps a flood of nonsense from growing it.
+@lru_cache(maxsize=4096)
 def inside(word: str) -> tuple[str, ...]:
     """The characters 2-4 of a word and its edges."""
-    return _remembered(word) if len(word) <= LONGEST_WORD else _inside(word)
-
-
-def _inside(word: str) -> tuple[str, ...]:
     padded = f" {word} "
     found: list[str] = []
     for size in CHARACTER_GRAMS:
@@ -91,7 +91,3 @@ def _inside(word: str) -> tuple[str, ...]:
         if len(padded) <= size:
             break
     return tuple(found)
-
-
-# People use the same few thousand words all the time; the bounds keep a flood of nonsense from growing it.
-_remembered = lru_cache(maxsize=4096)(_inside)

@@ -10,8 +10,6 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 
-from nlu.features import LONGEST_WORD
-
 HINT = 0.6  # what the conversation's language weighs; one small word is worth 1
 ENOUGH = 0.45  # less is a guess, and a guess is worse than nothing
 
@@ -111,7 +109,7 @@ def language(words: Iterable[str], hint: str = "") -> str:
         return ""
     german = english = other = 0.0
     for word in spoken:
-        weights = _WORDS.get(word) or _by_shape(word[-LONGEST_WORD:])
+        weights = _WORDS.get(word) or _by_shape(word)
         german, english, other = german + weights[0], english + weights[1], other + weights[2]
     german += HINT * (hint == "de")
     english += HINT * (hint == "en")

@@ -17,7 +17,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from nlu.calibration import Floats
-from nlu.features import LONGEST_WORD, inside, pairs, spellings
+from nlu.features import inside, pairs, spellings
 from nlu.models import OUT_OF_SCOPE, Arrays, Model, texts
 from nlu.scoring import NO_SCORE, Standing, evidence, scope
 
@@ -52,11 +52,11 @@ class Parser:
         self._words = {gram: row for row, gram in enumerate(words)}
         characters = {gram: row for row, gram in enumerate(texts(arrays["characters"]), len(words))}
 
+        @lru_cache(maxsize=REMEMBERED)
         def known_inside(word: str) -> tuple[int, ...]:
             return tuple(row for gram in inside(word) if (row := characters.get(gram)) is not None)
 
-        remembered = lru_cache(maxsize=REMEMBERED)(known_inside)
-        self._known_inside = lambda word: (remembered if len(word) <= LONGEST_WORD else known_inside)(word)
+        self._known_inside = known_inside
         self._idf = arrays["idf"]
         self._weights = arrays["weights"].astype(np.float32)
         self._boost = arrays["boost"].astype(np.float32) if "boost" in arrays else None

@@ -175,7 +175,7 @@ _ELSEWHERE = re.compile(
 
 _QUOTED = re.compile(r"„[^“”\"]{1,300}[“”\"]|“[^”]{1,300}”|\"[^\"]{1,300}\"|»[^«]{1,300}«|«[^»]{1,300}»")
 _CLAUSE = re.compile(r"[.,;:!?\n()…]+|\s[-–—]+\s|\b(?:aber|sondern|but|weil|because)\b")
-_WORD = re.compile(r"[\w']+")
+_WORD = re.compile(rf"[\w']{{1,{LONGEST_WORD}}}")
 
 # Slips are put right in words that are long enough to be told from others.
 _KEYWORDS = frozenset(
@@ -208,7 +208,7 @@ def _tells(word: str) -> bool:
 def wants_person(text: str) -> bool:
     """Whether a normalised text (see `nlu.features.normalise`) asks for a person."""
     plain = text.replace("’", "'")
-    if not any(_tells(word[:LONGEST_WORD]) for word in _WORD.findall(plain)):
+    if not any(map(_tells, _WORD.findall(plain))):
         return False
     if not _QUOTED.fullmatch(plain.strip()):
         plain = _QUOTED.sub(" ", plain)
@@ -227,7 +227,7 @@ def _asks(clause: str) -> bool:
 
 
 def _symbols(clause: str) -> str:
-    found = (_symbol(word[:LONGEST_WORD]) for word in _WORD.findall(clause))
+    found = (_symbol(word) for word in _WORD.findall(clause))
     return " ".join(symbol for symbol in found if symbol)
 
 

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from bot.domain.understanding import Sentiment
-from nlu.features import LONGEST_WORD
 
 REACH = 3  # words that a "not" or a "very" before a judging word may be away
 CLEAR = 0.25  # from which score a text counts as positive or negative
@@ -115,7 +114,7 @@ def sentiment(words: Sequence[str]) -> Sentiment:
 
 def _weight(words: Sequence[str], place: int) -> float:
     word = words[place]
-    weight = _listed(word[:LONGEST_WORD])
+    weight = _listed(word)
     if not weight or not _means_it(words, place):
         return 0.0
     if word in _POLITE:
@@ -134,11 +133,7 @@ def _means_it(words: Sequence[str], place: int) -> bool:
     around = words[max(0, place - 1) : place + 2]
     if words[place] in _ONLY_BESIDE:
         return not _ONLY_BESIDE[words[place]].isdisjoint(around)
-    greeting = (
-        place + 1 < len(words)
-        and words[place + 1] in _NOT_BEFORE
-        and _listed(words[place][:LONGEST_WORD]) > 0
-    )
+    greeting = place + 1 < len(words) and words[place + 1] in _NOT_BEFORE and _listed(words[place]) > 0
     return not greeting and not (place and words[place - 1] in _NOT_AFTER)
 
 

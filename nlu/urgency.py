@@ -28,8 +28,8 @@ _QUOTED = re.compile(
     r"|(?<![\w'])'(?! |(?:cause|cos|cuz|til|em|bout|round|tis|twas|n|ne|nen|nem|ner|s)\b)[^'\n]{2,300}(?:(?<=\w)'(?=\w)[^'\n]{1,300}){0,3}'(?![\w'])",
     re.MULTILINE,
 )
-_APOSTROPHES = str.maketrans("’‘‚", "'''")  # what phones write
-_QUOTE = re.compile("[„“\"»«>']")
+_APOSTROPHES = "’‘‚"
+_QUOTE = re.compile("[„“\"»«>]|(?<![^\\s(])'")
 _DENIAL = re.compile(
     r"(?:\b(?:nicht(?! nur)|nich|net|ned|kein\w*(?! wunder)|nie|niemand\w*|weder|ohne|no(?! wonder| doubt)"
     r"|not(?! only)|nobody|none|never|without|neither|far from|alles andere als"
@@ -85,12 +85,11 @@ def urgency(text: str, known: Known) -> Urgency:
     )
 
 
-def own_words(text: str) -> str:
-    """What counts of a text, blanks in place of what it quotes; a text that is a quotation as a whole counts."""
-    read = _plain(text)
-    if not _QUOTE.search(read) or _QUOTED.fullmatch(read.strip()):
-        return read
-    return _QUOTED.sub(lambda quote: " " * len(quote[0]), read)
+def _own_words(plain: str) -> str:
+    """Blanks in place of what is quoted; a text that is a quotation as a whole counts."""
+    if not _QUOTE.search(plain) or _QUOTED.fullmatch(plain.strip()):
+        return plain
+    return _QUOTED.sub(lambda quote: " " * len(quote[0]), plain)
 
 
 def signals(text: str) -> Iterator[Found]:
@@ -100,7 +99,8 @@ def signals(text: str) -> Iterator[Found]:
 
 def _read(text: str) -> tuple[list[Found], str]:
     """The signals, and the text with blanks for what is quoted or denied; empty when that is nothing."""
-    read = own_words(text)
+    plain = _plain(text)
+    read = _own_words(plain)
     lower = read.lower()
     written = read if len(lower) == len(read) else lower  # a few letters get longer in lower case
     found, taken = list[Found](), list[tuple[int, int]]()
@@ -115,11 +115,15 @@ def _read(text: str) -> tuple[list[Found], str]:
     rest = written
     for start, end in taken:
         rest = rest[:start] + " " * (end - start) + rest[end:]
-    return found, rest if taken or read != _plain(text) else ""
+    return found, rest if taken or read != plain else ""
 
 
 def _plain(text: str) -> str:
-    return text[:UNDERSTOOD_CHARACTERS].translate(_APOSTROPHES)
+    """With the apostrophe of typewriters in place of those that phones write."""
+    read = text[:UNDERSTOOD_CHARACTERS]
+    for sign in _APOSTROPHES:  # several times as fast as one translation
+        read = read.replace(sign, "'")
+    return read
 
 
 def _denied(text: str, match: re.Match[str]) -> bool:
