@@ -2,7 +2,7 @@
 
 PYTHON ?= python3
 CONFIG ?= config.yml
-PYTEST_ARGS ?=
+PYTEST_ARGS ?= -n 2 --dist loadfile
 
 VENV := .venv
 BIN := $(VENV)/bin

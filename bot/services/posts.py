@@ -13,8 +13,20 @@ from bot.domain.customers import Customer
 from bot.domain.desks import Card, Left, Mark, Story, ThreadPost, marks
 from bot.domain.errors import Misconfigured, Unknown
 from bot.domain.messages import Address, Message
-from bot.domain.outbox import UNSENT, OutboxRow, Posted, Posting, posted_id, thread_id
-from bot.domain.ports import Capabilities, Clock, Desk, Insert, NewId, Payload, Query, Store, Update, Write
+from bot.domain.outbox import UNSENT, OutboxRow, Posted, Posting, Receipt, posted_id, thread_id
+from bot.domain.ports import (
+    Capabilities,
+    Clock,
+    Desk,
+    Insert,
+    NewId,
+    Payload,
+    Query,
+    Rate,
+    Store,
+    Update,
+    Write,
+)
 from handoff.context import passport
 
 TRANSCRIPT = 200  # messages a card is made from
@@ -69,6 +81,19 @@ class Posts:
         if desk is None:
             raise Misconfigured(f"The desk {row.channel} is not configured any more.")
         return desk
+
+    async def send(self, row: OutboxRow, payload: Payload) -> Receipt:
+        return await self.desk(row).send(payload)
+
+    async def rates(self, row: OutboxRow) -> tuple[Rate, ...]:
+        case = await self._store.get(Case, row.case)
+        if case is None:
+            raise Unknown("The case was erased before it was shown.")
+        return self.desk(row).rates(case, row.posting)
+
+    def destination(self, row: OutboxRow) -> object:
+        """What may be asked about a row in doubt. Raises `Misconfigured`."""
+        return self.desk(row)
 
     async def rendered(self, row: OutboxRow) -> Rendered:
         """Nothing where the desk shows it already. Raises `Unknown`, `Misconfigured`."""

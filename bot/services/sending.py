@@ -13,7 +13,6 @@ from msgspec.structs import replace
 from bot import metrics
 from bot.domain import drafts
 from bot.domain.cases import Case, Reason
-from bot.domain.customers import Identity
 from bot.domain.errors import (
     ChatMoved,
     Misconfigured,
@@ -34,20 +33,17 @@ from bot.domain.ports import (
     Clock,
     Commit,
     Connector,
-    Deletes,
-    Edits,
     Finds,
     Later,
     NewId,
     Pace,
-    Payload,
     Query,
-    Rate,
     Store,
     Update,
     Write,
 )
 from bot.services.alarms import Alarms
+from bot.services.letters import Letters
 from bot.services.line import Line
 from bot.services.posts import NOTHING, Posts, Rendered
 from handoff.takeover import Takeover
@@ -89,7 +85,7 @@ class Sending:
     ) -> None:
         self._store = store
         self._commit = commit
-        self._connectors = connectors
+        self._letters = Letters(store, connectors)
         self._posts = posts
         self._alarms = alarms
         self._takeover = takeover
@@ -148,7 +144,7 @@ class Sending:
     async def _busy(self, row: OutboxRow) -> Later | None:
         """A row whose rate is used up for a while makes room for others, urgent ones first."""
         try:
-            rates = await self._rates(row)
+            rates = await self._way(row).rates(row)
             expected = await self._pace.expected(rates)
         except (SendError, Unknown):
             return None  # said where it is handed over
@@ -156,7 +152,7 @@ class Sending:
         return Later(delay=timedelta(seconds=wait), urgent=row.urgent) if wait else None
 
     async def _paced(self, row: OutboxRow) -> None:
-        wait = await self._pace.reserve(await self._rates(row))
+        wait = await self._pace.reserve(await self._way(row).rates(row))
         self._line.counted(row.order_key)
         await asyncio.sleep(wait)
 
@@ -167,15 +163,16 @@ class Sending:
         seen = self._clock()
         try:
             if row.posting in CHANGING:
-                await self._change(row)
-            rendered = NOTHING if row.posting in CHANGING else await self._rendered(row)
+                await self._paced(row)
+                await self._letters.change(row)
+            rendered = NOTHING if row.posting in CHANGING else await self._way(row).rendered(row)
             payloads = rendered.payloads
             receipts = list(row.receipts)
             for payload in payloads[row.parts_sent :]:
                 await self._paced(row)
                 if self._clock() - seen > FROZEN:
                     row = await self._kept(row)
-                receipt, seen = await self._send(row, payload), self._clock()
+                receipt, seen = await self._way(row).send(row, payload), self._clock()
                 receipts.append(receipt.external_id)
                 row = replace(row, parts_sent=row.parts_sent + 1, receipts=tuple(receipts))
                 if len(payloads) > row.parts_sent:  # the last part is recorded with the end
@@ -218,59 +215,8 @@ class Sending:
         await self._failed(row, str(error), error)
         return None
 
-    async def _change(self, row: OutboxRow) -> None:
-        """Put what was sent in other words, or take it back. Raises a `SendError`."""
-        connector: object = self._connector(row)
-        message = await self._message(row)
-        await self._paced(row)
-        if row.posting is Posting.EDIT and isinstance(connector, Edits):
-            await connector.edit(row.receipts, message)
-        elif row.posting is Posting.DELETE and isinstance(connector, Deletes):
-            await connector.delete(row.receipts)
-        else:
-            raise SendRejected("This channel cannot change what was sent.")
-
-    async def _rendered(self, row: OutboxRow) -> Rendered:
-        if row.destination is Destination.DESK:
-            return await self._posts.rendered(row)
-        message = await self._message(row)
-        if not row.by_agent:  # a person may try all the same, and is told what comes of it
-            await self._reachable(message)
-        return Rendered(payloads=self._connector(row).render(message))
-
-    async def _reachable(self, message: Message) -> None:
-        """Raises `RecipientUnreachable`: who blocked us is not tried again until they are back."""
-        for one in await self._identities(message):
-            if not one.reachable:
-                raise RecipientUnreachable("The customer has blocked this account or is gone.")
-
-    async def _identities(self, message: Message) -> list[Identity]:
-        address = message.address
-        equals = {"channel": address.channel, "account": address.account, "user": address.user}
-        return await self._store.find(Query(kind=Identity, equals=equals, limit=1))
-
-    async def _send(self, row: OutboxRow, payload: Payload) -> Receipt:
-        if row.destination is Destination.CHANNEL:
-            return await self._connector(row).send(payload)
-        return await self._posts.desk(row).send(payload)
-
-    async def _rates(self, row: OutboxRow) -> tuple[Rate, ...]:
-        if row.destination is Destination.CHANNEL:
-            message = await self._message(row)
-            return self._connector(row).rates(message.address.chat)
-        return self._posts.desk(row).rates(await self._case(row), row.posting)
-
-    def _connector(self, row: OutboxRow) -> Connector:
-        connector = self._connectors.get((row.channel, row.account))
-        if connector is None:
-            raise Misconfigured(f"The account {row.channel}/{row.account} is not configured any more.")
-        return connector
-
-    async def _message(self, row: OutboxRow) -> Message:
-        message = await self._store.get(Message, row.message)
-        if message is None:
-            raise Unknown("The message was erased before it was sent.")
-        return message
+    def _way(self, row: OutboxRow) -> Letters | Posts:
+        return self._letters if row.destination is Destination.CHANNEL else self._posts
 
     async def _case(self, row: OutboxRow) -> Case:
         return await self._takeover.case(row.case)
@@ -340,8 +286,8 @@ class Sending:
         if row.attempts + 1 >= ATTEMPTS:
             await self._failed(row, error.reason, error)
             return None
-        message = await self._message(row)
-        moved = await self._moves(row, message, error.chat)
+        message = await self._letters.message(row)
+        moved = await self._letters.moved(await self._case(row), message, error.chat)
         if row.posting in CHANGING:  # ids of messages count within their chat: it would be refused for ever
             await self._commit(Changes(writes=tuple(moved)))
             await self._failed(row, STAYED, error)
@@ -353,15 +299,6 @@ class Sending:
             return await self._deferred(row, SendDeferred(error.reason, timedelta(seconds=1)))
         return None
 
-    async def _moves(self, row: OutboxRow, message: Message, chat: str) -> list[Write]:
-        """Identity and case take the new chat, unless they have one already."""
-        case, old = await self._case(row), message.address.chat
-        known = [one for one in await self._identities(message) if one.chat == old]
-        moved: list[Write] = [Update(record=replace(one, chat=chat)) for one in known]
-        if case.address.chat == old:
-            moved.append(Update(record=replace(case, address=replace(case.address, chat=chat))))
-        return moved
-
     async def _failed(self, row: OutboxRow, reason: str, error: SendError | None) -> None:
         """Visible to whoever must know: in the transcript with the reason, and a bot's case goes to a person."""
         metrics.FAILED.labels(row.channel).inc()
@@ -369,18 +306,13 @@ class Sending:
         kind = type(error).__name__ if error else "GaveUp"
         facts: drafts.Attributes = {"error": kind, "message": row.message, "destination": row.destination}
         fact = await self._fact(Did.FAILED, row, facts)
-        extra = [fact, *(await self._unreachable(row) if isinstance(error, RecipientUnreachable) else [])]
+        extra = [
+            fact,
+            *(await self._letters.unreachable(row) if isinstance(error, RecipientUnreachable) else []),
+        ]
         answers = row.destination is Destination.CHANNEL and row.role in {Role.ANSWER, Role.ASK}
         calls = Reason.SEND_FAILED if answers else None
         await self._settle(replace(row, reason=reason), MessageState.FAILED, reason, extra, calls=calls)
-
-    async def _unreachable(self, row: OutboxRow) -> list[Write]:
-        identities = await self._store.find(Query(kind=Identity, equals={"customer": row.customer}))
-        return [
-            Update(record=replace(one, reachable=False))
-            for one in identities
-            if (one.channel, one.account) == (row.channel, row.account)
-        ]
 
     # ── In doubt and too late ───────────────────────────────────────────────────────────────────
 
@@ -388,11 +320,11 @@ class Sending:
         """It may have arrived: ask where one can ask, repeat a bot's answer once, let an agent decide."""
         if row.posting in CHANGING:  # doing it twice is doing it once
             return await self._deferred(row, SendDeferred("It may not have been changed."))
-        destination = self._destination(row)
+        destination = self._way(row).destination(row)
         if not isinstance(destination, Finds):
             return await self._guess(row)
         try:
-            rendered = await self._rendered(row)
+            rendered = await self._way(row).rendered(row)
             payloads = rendered.payloads
             if not payloads:
                 await self._sent(row, rendered)
@@ -449,11 +381,6 @@ class Sending:
         else:
             await self._sent(known, rendered)
         return None
-
-    def _destination(self, row: OutboxRow) -> object:
-        if row.destination is Destination.CHANNEL:
-            return self._connectors.get((row.channel, row.account))
-        return self._posts.desk(row)
 
     async def _doubt(self, row: OutboxRow) -> Write:
         return await self._fact(Did.DOUBTED, row, {"message": row.message, "role": row.role})
