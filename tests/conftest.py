@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 
 import hypothesis
 import pytest
+import structlog
 from playwright.async_api import Browser, async_playwright
 
 REQUIRED = frozenset(filter(None, os.environ.get("SWITCHBOARD_TESTS_REQUIRE", "").split(",")))
@@ -21,6 +22,9 @@ def pytest_configure() -> None:
     """Start every run alike: without the settings of whoever runs it, patient on a busy machine."""
     for name in ("CONFIG", "ADMIN_PASSWORD", "API_TOKEN", "SECRET_KEY"):
         os.environ.pop(f"SWITCHBOARD_{name}", None)
+    # Without the values of every frame: printing those can hold up a loop for a minute.
+    plain = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[structlog.processors.add_log_level, plain])
     usual = hypothesis.settings.get_profile(hypothesis.settings.get_current_profile_name())
     hypothesis.settings.register_profile("switchboard", parent=usual, deadline=None)
     hypothesis.settings.load_profile("switchboard")

@@ -76,10 +76,16 @@ class MongoStore:
         """
         task = asyncio.create_task(self._apply(self._db(), changes))
         self._accepted.add(task)
-        task.add_done_callback(self._accepted.discard)
+        task.add_done_callback(self._over)
         with reached():  # behind others that hang, too
             async with asyncio.timeout(2 * self._patience.total_seconds() + LATE):
                 return await asyncio.shield(task)
+
+    def _over(self, task: asyncio.Task[Outcome]) -> None:
+        """What became of a unit whose caller could not wait is nobody's to hear."""
+        self._accepted.discard(task)
+        if not task.cancelled():
+            task.exception()
 
     async def get(self, kind: type[T], id: str) -> T | None:
         async with self._read() as db:
