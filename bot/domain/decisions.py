@@ -62,13 +62,7 @@ def _only_polite(turn: Turn, policy: Policy) -> bool:
 
 def _another_question(case: Case, turn: Turn, policy: Policy) -> bool:
     understood = turn.understanding
-    answer = policy.book.answers.get(understood.intent.name)
-    return (
-        understood.intent.name != case.intent
-        and is_sure(understood, policy)
-        and answer is not None
-        and not answer.smalltalk
-    )
+    return understood.intent.name != case.intent and _names_a_matter(understood, policy)
 
 
 def decide(case: Case, turn: Turn, policy: Policy, now: datetime) -> Decision:

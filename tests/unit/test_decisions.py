@@ -112,6 +112,14 @@ def test_who_says_what_the_person_is_for_gets_one_who_knows_about_that() -> None
     assert unsure.case.intent == "hours"
 
 
+def test_asking_for_a_person_once_more_is_no_matter_of_its_own() -> None:
+    waits = case(state=CaseState.WAITING, intent="hours")
+    knows = policy(book=book(answer("person"), answer("hours")))
+    assert decide(waits, turn("person", wants_person=True), knows, NOON).case.matters == ()
+    (matter,) = decide(waits, turn("returns"), policy(), NOON).case.matters
+    assert matter.intent == "returns"
+
+
 def test_critical_goes_to_a_person_at_once() -> None:
     urgent = turn("hours", urgency=Urgency(level=Level.CRITICAL, reasons=("smoke",)))
     assert decide(case(), urgent, policy(), NOON).hand_off is Reason.CRITICAL
