@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 from click.testing import CliRunner
 
-from bot.bootstrap.desks import slack_settings
+from bot.bootstrap.slack import slack_settings
 from bot.cli import cli
 from bot.config import load
 from bot.domain.errors import Misconfigured

@@ -380,6 +380,12 @@ def test_help_loads_nothing_that_is_slow() -> None:
     assert result.stdout == "[]\n", result.stderr
 
 
+def test_libraries_of_what_is_not_configured_stay_away() -> None:
+    foreign = "{'motor', 'pymongo', 'redis', 'slack_sdk'}"
+    result = python("-c", f"import sys, bot.bootstrap; print(sorted({foreign} & set(sys.modules)))")
+    assert result.stdout == "[]\n", result.stderr
+
+
 @pytest.mark.parametrize(("no_color", "colours"), [("", True), ("1", False)])
 def test_colours_are_for_terminals_that_want_them(root: Bootstrap, no_color: str, *, colours: bool) -> None:
     arguments = ["--config", str(ROOT / "config.yml"), "check"]
