@@ -23,6 +23,7 @@ SECRET = "the-crowds-own-secret"
 ACCOUNT = "shop"
 RETRY_FROM, RETRY_TO = 0.02, 1.0  # seconds between deliveries of the same update
 PATIENCE = 8.0  # seconds the platform waits for our answer
+FIRST_CHAT = 1000  # of customer 0
 GIVEN_UP = 180.0  # seconds: a delivery that takes longer fails the test
 
 Say = Callable[[int, int], str]
@@ -159,8 +160,8 @@ def percentile(values: Sequence[float], share: float) -> float:
 
 
 def _update(id: int, customer: int, number: int, text: str) -> dict[str, object]:
-    person = {"id": 1000 + customer, "is_bot": False, "first_name": "C", "language_code": "de"}
-    chat = {"id": 1000 + customer, "first_name": "C", "type": "private"}
+    person = {"id": FIRST_CHAT + customer, "is_bot": False, "first_name": "C", "language_code": "de"}
+    chat = {"id": FIRST_CHAT + customer, "first_name": "C", "type": "private"}
     message = {"message_id": number + 1, "from": person, "chat": chat, "date": int(time.time()), "text": text}
     return {"update_id": id, "message": message}
 
