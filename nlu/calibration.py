@@ -32,7 +32,7 @@ class Logistic(Struct, frozen=True):
         """The probability, 0..1."""
         total = self.bias
         for weight, value, low, high in zip(self.weights, values, self.low, self.high, strict=True):
-            total += weight * (low if value < low else min(value, high))
+            total += weight * (low if value < low else high if value > high else value)  # noqa: FURB136 - a third of the time of min
         return 1.0 / (1.0 + math.exp(-min(max(total, -30.0), 30.0)))
 
 

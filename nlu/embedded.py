@@ -73,7 +73,7 @@ class Embedded:
             urgency=self._urgency(text, best, mood, context, row),
             sentiment=mood,
             language=language(words, context.language),
-            wants_person=wants_person(normal),
+            wants_person=wants_person(normal, words),
             out_of_scope=parsed.strange,
             engine="embedded",
             model=self._id,

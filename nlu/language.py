@@ -6,6 +6,7 @@ conversation's language as a hint do better on "wo bleibt mein paket" than a mod
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
 from functools import lru_cache
@@ -104,12 +105,9 @@ _LETTERS = re.compile(r"[^\W\d_]")
 
 def language(words: Iterable[str], hint: str = "") -> str:
     """One of "de", "en" and "" for `nlu.features.tokens` of a text; `hint` is the conversation's language."""
-    spoken = [word for word in words if _LETTERS.match(word)]
-    if any(_FOREIGN.match(word) for word in spoken):
-        return ""
     german = english = other = 0.0
-    for word in spoken:
-        weights = _WORDS.get(word) or _by_shape(word)
+    for word in words:
+        weights = _speaks_for(word)
         german, english, other = german + weights[0], english + weights[1], other + weights[2]
     german += HINT * (hint == "de")
     english += HINT * (hint == "en")
@@ -120,6 +118,15 @@ def language(words: Iterable[str], hint: str = "") -> str:
 
 
 @lru_cache(maxsize=4096)  # the same words come again and again
+def _speaks_for(word: str) -> tuple[float, float, float]:
+    """What a word says for German, for English and for any other language."""
+    if not _LETTERS.match(word):
+        return 0.0, 0.0, 0.0
+    if _FOREIGN.match(word):
+        return 0.0, 0.0, math.inf
+    return _WORDS.get(word) or _by_shape(word)
+
+
 def _by_shape(word: str) -> tuple[float, float, float]:
     german, english, other = (_SHAPE if shape.search(word) else 0.0 for shape in _SHAPES)
     return german, english, 2 * other

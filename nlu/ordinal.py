@@ -61,8 +61,8 @@ class Ordinal:
 
     def grade(self, columns: NDArray[np.intp], values: Floats, points: float, floor: int) -> Graded:
         """Of a text as TF-IDF, with what its signals say."""
-        found = self._weights[columns]
-        distances = (values @ found).tolist()
+        found = self._weights.take(columns, axis=0)
+        distances = values.dot(found).tolist()
         level, loudest = Level.LOW, -1
         for place, step in enumerate(self._steps):
             if step.sure((distances[place] + step.bias, points, float(floor))) >= step.enough:
@@ -73,7 +73,7 @@ class Ordinal:
 
     def _loud(self, columns: NDArray[np.intp], parts: Floats) -> list[str]:
         loud: dict[str, str] = {}  # by their ae/oe/ue/ss spelling, since both are there
-        for place in np.argsort(-parts).tolist():
+        for place in np.argsort(-parts, kind="stable").tolist():
             word = self._words[columns[place]] if columns[place] < len(self._words) else ""
             if parts[place] > 0 and len(word) >= LONG and " " not in word and self._telling[columns[place]]:
                 loud.setdefault(fold(word), word)

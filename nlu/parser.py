@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import math
 import threading
-from collections import Counter
+from collections.abc import Iterable
 from functools import lru_cache
-from itertools import chain, pairwise
+from itertools import pairwise
 from operator import itemgetter
 
 import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from bot.domain.understanding import UNDERSTOOD_CHARACTERS
 from nlu.calibration import Floats
 from nlu.features import inside, pairs, spellings
 from nlu.models import OUT_OF_SCOPE, Arrays, Model, texts
@@ -25,6 +26,11 @@ RANKED = 10  # as many as Rasa names
 REMEMBERED = 8192  # words whose n-grams need not be looked up again
 
 Columns = NDArray[np.intp]
+
+# By how often an n-gram is in the text. (`take` and `dot` are used throughout: half the time of [] and @.)
+_FREQUENCY = np.concatenate([[0.0], 1 + np.log(np.arange(1, 2 * UNDERSTOOD_CHARACTERS + 1))]).astype(
+    np.float32
+)
 
 
 class Parsed(Struct, frozen=True):
@@ -53,59 +59,57 @@ class Parser:
         characters = {gram: row for row, gram in enumerate(texts(arrays["characters"]), len(words))}
 
         @lru_cache(maxsize=REMEMBERED)
-        def known_inside(word: str) -> tuple[int, ...]:
-            return tuple(row for gram in inside(word) if (row := characters.get(gram)) is not None)
+        def columns_of(word: str) -> Columns:
+            return _columns([self._words.get(word), *map(characters.get, inside(word))])
 
-        self._known_inside = known_inside
+        self._columns_of = columns_of
         self._idf = arrays["idf"]
         self._weights = arrays["weights"].astype(np.float32)
         self._boost = arrays["boost"].astype(np.float32) if "boost" in arrays else None
         self._bias = arrays["bias"]
         self._near = Nearest(arrays, len(self._idf))
         self._scope = scope(self._facts.intents, OUT_OF_SCOPE)
-        self._inside: list[int] = self._scope.inside.tolist()
 
     def parse(self, row: Row, meaning: Floats | None = None) -> Parsed | None:
         """What a text means; None when not one n-gram of it is known. `meaning`: the sentence embedding, weighed."""
         if not len(row.columns):
             return None
-        scores: list[float] = self.scores(row, meaning).tolist()
-        order = sorted(self._inside, key=scores.__getitem__, reverse=True)
-        found = self._standing(scores, order)
+        found = self.scores(row, meaning)
+        answerable = self._scope.answerable(found)
+        order = self._scope.inside.take(answerable.argsort()[: -RANKED - 1 : -1]).tolist()
+        scores: list[float] = found.tolist()
+        standing = self._standing(scores, order, answerable)
         nearest = self._near.cosine(row, order[0])
-        seen = evidence(found, nearest=nearest, known=row.known, words=math.log1p(row.words))
+        seen = evidence(standing, nearest=nearest, known=row.known, words=math.log1p(row.words))
         right, outside = self._facts.correct(seen), self._facts.strange(seen)
-        return Parsed(self._ranking(scores, order, found, right=right, outside=outside), outside)
+        return Parsed(self._ranking(scores, order, standing, right=right, outside=outside), outside)
 
     def scores(self, row: Row, meaning: Floats | None = None) -> Floats:
         """How far each intent is on its own side of its line."""
-        found: Floats = row.values @ self._weights[row.columns] + self._bias
+        found: Floats = row.values.dot(self._weights.take(row.columns, axis=0)) + self._bias
         if meaning is not None and self._boost is not None:
             found += meaning @ self._boost
         return found
 
-    def _standing(self, scores: list[float], order: list[int]) -> Standing:
+    def _standing(self, scores: list[float], order: list[int], answerable: Floats) -> Standing:
         """As `nlu.scoring.standings`, of one text."""
         top, outside, temperature = scores[order[0]], self._scope.outside, self._facts.temperature
         return Standing(
             top,
             scores[order[1]] if len(order) > 1 else NO_SCORE,
-            1 / sum(math.exp((scores[place] - top) / temperature) for place in order),
+            1 / float(np.exp((answerable - top) / temperature).sum()),
             top - scores[outside] if outside >= 0 else 0.0,
         )
 
     def row(self, words: list[str]) -> Row:
         """From `tokens` of a normalised text."""
         spelled = spellings(words)
-        lookup = self._words.get
-        first = Counter(map(lookup, spelled + pairs(words)))
-        del first[None]
-        second = Counter(chain.from_iterable(map(self._known_inside, spelled)))
-        columns = np.array([*first, *second], dtype=np.intp)
-        counts = np.array([*first.values(), *second.values()], dtype=np.float32)
-        values = (1 + np.log(counts)) * self._idf[columns]
-        _shorten(values[: len(first)])
-        _shorten(values[len(first) :])
+        beside = _columns(map(self._words.get, pairs(words)))
+        columns, counts = _counted(np.concatenate([beside, *map(self._columns_of, spelled)]))
+        values = self._idf.take(columns) * _FREQUENCY.take(counts, mode="clip")
+        characters = columns.searchsorted(len(self._words))
+        _shorten(values[:characters])
+        _shorten(values[characters:])
         different = set(spelled)
         known = sum(map(self._words.__contains__, different)) / max(len(different), 1)
         return Row(columns, values, known, len(spelled))
@@ -125,7 +129,7 @@ class Parser:
         left = 1.0 - found.share
         scale = found.share * (1.0 - right - outside) / left if left > 1e-9 else 0.0
         ranking = [(intents[order[0]], right)]
-        for place in order[1:RANKED]:
+        for place in order[1:]:
             part = scale * math.exp((scores[place] - found.top) / temperature)
             ranking.append((intents[place], min(part, right)))
         if self._scope.outside >= 0:
@@ -158,9 +162,10 @@ class Nearest:
             return 0.0
         dense = self._row()
         dense[row.columns] = row.values
-        seen = dense.take(columns, mode="clip")  # twice as fast as indexing with uint16
+        seen = dense.take(columns, mode="clip")
         dense[row.columns] = 0.0
-        return min(float(np.add.reduceat(seen * values, starts).max()), 1.0)
+        seen *= values
+        return min(float(np.add.reduceat(seen, starts).max()), 1.0)
 
     def _row(self) -> Floats:
         try:
@@ -170,6 +175,20 @@ class Nearest:
         return dense
 
 
+def _columns(found: Iterable[int | None]) -> Columns:
+    return np.array([column for column in found if column is not None], dtype=np.intp)
+
+
+def _counted(columns: Columns) -> tuple[Columns, Columns]:
+    """Each column once, in order, and how often it was there."""
+    columns.sort()
+    firsts = np.empty(len(columns) + 1, dtype=np.bool_)
+    firsts[0] = firsts[-1] = True
+    np.not_equal(columns[1:], columns[:-1], out=firsts[1:-1])
+    starts = firsts.nonzero()[0]
+    return columns.take(starts[:-1]), starts[1:] - starts[:-1]
+
+
 def _shorten(block: Floats) -> None:
     """Make the block, a view, one long."""
-    block /= math.sqrt(float(block @ block)) or 1.0
+    block /= math.sqrt(block.dot(block)) or 1.0

@@ -10,6 +10,7 @@ nothing.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 
 from nlu.features import LONGEST_WORD
@@ -205,11 +206,11 @@ def _tells(word: str) -> bool:
     return _symbol(word) in _TELLING or word in _TELLING_WORDS
 
 
-def wants_person(text: str) -> bool:
-    """Whether a normalised text (see `nlu.features.normalise`) asks for a person."""
-    plain = text.replace("’", "'")
-    if not any(map(_tells, _WORD.findall(plain))):
+def wants_person(text: str, words: Iterable[str]) -> bool:
+    """Whether a text asks for a person, given as `nlu.features.normalise` and `tokens` leave it."""
+    if not any(map(_tells, words)):
         return False
+    plain = text.replace("’", "'")
     if not _QUOTED.fullmatch(plain.strip()):
         plain = _QUOTED.sub(" ", plain)
     plain = _PHRASE.sub(lambda match: _PHRASES[(match.lastindex or 1) - 1][1], plain)

@@ -106,16 +106,17 @@ _POLITE = frozenset("danke dankeschön dank thanks thank gerne sorry leider".spl
 
 def sentiment(words: Sequence[str]) -> Sentiment:
     """The mood of a text given as `nlu.features.tokens`; the score is -1..1."""
-    total = sum(_weight(words, place) for place in range(len(words)))
+    total = sum(
+        _weight(words, place, listed) for place, word in enumerate(words) if (listed := _listed(word))
+    )
     score = total / (abs(total) + HALFWAY)
     label = "positive" if score > CLEAR else "negative" if score < -CLEAR else "neutral"
     return Sentiment(label=label, score=round(score, 3))
 
 
-def _weight(words: Sequence[str], place: int) -> float:
+def _weight(words: Sequence[str], place: int, weight: float) -> float:
     word = words[place]
-    weight = _listed(word)
-    if not weight or not _means_it(words, place):
+    if not _means_it(words, place):
         return 0.0
     if word in _POLITE:
         return weight * 0.5

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from re import _parser  # type: ignore[attr-defined]  # there is no public way to ask what a pattern starts with
 from typing import Any
 
@@ -319,17 +320,33 @@ SIGNALS: tuple[Signal, ...] = (
 
 # ── Which signals a text can have at all ────────────────────────────────────────────────────────
 
-OPENING = 5  # letters of a word that are looked up before a pattern is tried; it saves most of the time
-_OPENINGS = re.compile(r"(?<!\w)(?=(\w.{0,4}))", re.DOTALL)
+OPENING = 7  # characters that are looked up before a pattern is tried; it saves most of the time
+_WORD = re.compile(r"\w+")
 
 
-def candidates(lower: str) -> Iterator[Signal]:
-    """The signals of which some word in the text has the first letters."""
-    found = 0
-    for opening in set(_OPENINGS.findall(lower)):
-        for length in _LENGTHS:
-            found |= _STARTS.get(opening[:length], 0)
-    return (signal for place, signal in enumerate(SIGNALS) if found >> place & 1)
+def candidates(lower: str) -> list[tuple[Signal, list[int]]]:
+    """The signals that some word of the text may be the start of, with where these words stand."""
+    places: dict[int, list[int]] = {}
+    for word in _WORD.finditer(lower):
+        start = word.start()
+        for number in _begun(lower[start : start + OPENING]):
+            places.setdefault(number, []).append(start)
+    return [(SIGNALS[number], places[number]) for number in sorted(places)]
+
+
+def matches(signal: Signal, places: Iterable[int], lower: str) -> Iterator[re.Match[str]]:
+    """As `finditer` of the pattern, at these places only."""
+    end = 0
+    for place in places:
+        if place >= end and (match := signal.pattern.match(lower, place)):
+            yield match
+            end = match.end()
+
+
+@lru_cache(maxsize=8192)  # the same words come again and again
+def _begun(opening: str) -> set[int]:
+    """The numbers of the signals that may start like this."""
+    return set().union(*(_STARTS.get(opening[:length], ()) for length in range(1, len(opening) + 1)))
 
 
 def openings(pattern: re.Pattern[str]) -> set[str]:
@@ -358,10 +375,13 @@ def _step(growing: set[str], kind: str, detail: Any) -> tuple[set[str], set[str]
         both = [_grow(growing, branch) for branch in detail[1]]
         return set[str]().union(*(one for one, _ in both)), set[str]().union(*(one for _, one in both))
     if kind == "MAX_REPEAT":
-        fewest, _, inner = detail
+        fewest, most, inner = detail
         longer, finished = _grow(growing, inner)
+        unchanged = growing if fewest == 0 else set()
+        if most == 1:
+            return unchanged | longer, finished
         # Once more is more letters again: what is still growing may go on with anything.
-        return (growing if fewest == 0 else set()), finished | longer
+        return unchanged, finished | longer
     letters = _letters(kind, detail)
     if letters is None:
         return set(), growing
@@ -387,8 +407,7 @@ def _letters(kind: str, detail: Any) -> list[str] | None:
     return found
 
 
-_STARTS: dict[str, int] = {}
-for _place, _one in enumerate(SIGNALS):
+_STARTS: dict[str, list[int]] = {}
+for _number, _one in enumerate(SIGNALS):
     for _start in openings(_one.pattern):
-        _STARTS[_start] = _STARTS.get(_start, 0) | 1 << _place
-_LENGTHS = sorted({len(start) for start in _STARTS})
+        _STARTS.setdefault(_start, []).append(_number)

@@ -10,17 +10,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from operator import attrgetter
 
 from msgspec import Struct
 
 from bot.domain.understanding import UNDERSTOOD_CHARACTERS, Context, Level, Sentiment, Urgency
 from nlu.ordinal import Graded
-from nlu.signals import Signal, candidates
+from nlu.signals import Signal, candidates, matches
 
 HIGH_AT, CRITICAL_AT = 3.0, 10.0  # points
 FULL_SCORE = 12.0  # points that make the score 1
 SURE = 0.5  # from which confidence the intent's own urgency counts
-_rank = {level: level.rank for level in Level}.__getitem__  # `rank` itself looks through all levels each time
+_rank = attrgetter("rank")
 REASONS = 5  # an agent reads no more
 
 _QUOTED = re.compile(
@@ -29,7 +30,8 @@ _QUOTED = re.compile(
     re.MULTILINE,
 )
 _APOSTROPHES = "’‘‚"
-_QUOTE = re.compile("[„“\"»«>]|(?<![^\\s(])'")
+_QUOTES = '„“"»«>'
+_OPENED = re.compile(r"'(?<![^\s(]')")  # no apostrophe
 _DENIAL = re.compile(
     r"(?:\b(?:nicht(?! nur)|nich|net|ned|kein\w*(?! wunder)|nie|niemand\w*|weder|ohne|no(?! wonder| doubt)"
     r"|not(?! only)|nobody|none|never|without|neither|far from|alles andere als"
@@ -43,6 +45,7 @@ _DENIED_AFTER = re.compile(
 _CLAUSE_END = re.compile(r"[.,;:!?\n]|\b(?:aber|sondern|but|und|and)\b")
 _SHOUTING = re.compile(r"!\s?!\s?!")
 _WORD = re.compile(r"[^\W\d_]{2,}")
+_CAPITALS = re.compile(r"[^\W\d_a-zäöüß]{2}")  # asked first: most texts have none
 
 
 class Found(Struct, frozen=True):
@@ -71,12 +74,14 @@ class Known(Struct, frozen=True, kw_only=True):
 def urgency(text: str, known: Known) -> Urgency:
     """Level, score for ordering inside a level (0..1) and reasons, strongest first."""
     found, rest = _read(text)
-    weight, least, added = points(found) + _tone(known.sentiment), floor(found), list(_surroundings(known))
-    graded = known.grade(points(found), _rank(least), rest) if known.grade else None
+    said, least, added = points(found), floor(found), list(_surroundings(known))
+    graded = known.grade(said, least.rank, rest) if known.grade else None
+    weight, extra = said + _tone(known.sentiment), sum(one for one, _ in added)
     level = max(_level(weight, found), least, _base(known, graded, found), key=_rank)
-    if level is not Level.LOW:
-        level = max(level, _raised(weight, added), key=_rank)
-    total = max(weight, 0.0) + sum(extra for extra, _ in added) + _rank(level)
+    # Surroundings can make something high, never critical: they say nothing about danger.
+    if extra and weight + extra >= HIGH_AT and level is Level.NORMAL:
+        level = Level.HIGH
+    total = max(weight, 0.0) + extra + level.rank
     reasons = [one.reason for one in sorted(found, key=lambda one: -abs(one.signal.points))]
     reasons += _prior_reason(known, level) + _graded_reason(graded, level)
     reasons += [reason for _, reason in added]
@@ -87,7 +92,8 @@ def urgency(text: str, known: Known) -> Urgency:
 
 def _own_words(plain: str) -> str:
     """Blanks in place of what is quoted; a text that is a quotation as a whole counts."""
-    if not _QUOTE.search(plain) or _QUOTED.fullmatch(plain.strip()):
+    quotes = any(map(plain.__contains__, _QUOTES)) or _OPENED.search(plain)
+    if not quotes or _QUOTED.fullmatch(plain.strip()):
         return plain
     return _QUOTED.sub(lambda quote: " " * len(quote[0]), plain)
 
@@ -104,8 +110,8 @@ def _read(text: str) -> tuple[list[Found], str]:
     lower = read.lower()
     written = read if len(lower) == len(read) else lower  # a few letters get longer in lower case
     found, taken = list[Found](), list[tuple[int, int]]()
-    for signal in candidates(lower):
-        for match in signal.pattern.finditer(lower):
+    for signal, places in candidates(lower):
+        for match in matches(signal, places, lower):
             if signal.deniable and _denied(lower, match):
                 taken.append(match.span())
                 continue
@@ -121,6 +127,8 @@ def _read(text: str) -> tuple[list[Found], str]:
 def _plain(text: str) -> str:
     """With the apostrophe of typewriters in place of those that phones write."""
     read = text[:UNDERSTOOD_CHARACTERS]
+    if read.isascii():
+        return read
     for sign in _APOSTROPHES:  # several times as fast as one translation
         read = read.replace(sign, "'")
     return read
@@ -133,14 +141,14 @@ def _denied(text: str, match: re.Match[str]) -> bool:
     )
 
 
-_CAPITALS = Signal("capital letters", 1.0, _WORD)
+_LOUD = Signal("capital letters", 1.0, _WORD)
 _MARKS = Signal("exclamation marks", 0.5, _SHOUTING)
 
 
 def _manner(text: str) -> Iterator[Found]:
-    words = _WORD.findall(text)
+    words = _WORD.findall(text) if _CAPITALS.search(text) else ()
     if len(words) >= 4 and sum(word.isupper() for word in words) > 0.6 * len(words):
-        yield Found(_CAPITALS, "")
+        yield Found(_LOUD, "")
     if _SHOUTING.search(text):
         yield Found(_MARKS, "")
 
@@ -185,13 +193,13 @@ _CALMER = {Level.HIGH: Level.NORMAL, Level.NORMAL: Level.LOW}
 
 
 def _prior_reason(known: Known, level: Level) -> list[str]:
-    if _rank(level) >= _rank(Level.HIGH) and _prior(known) is level:
+    if level.rank >= Level.HIGH.rank and _prior(known) is level:
         return [f"about: {known.intent.replace('_', ' ')}"]
     return []
 
 
 def _graded_reason(graded: Graded | None, level: Level) -> list[str]:
-    if graded and graded.words and graded.level is level and _rank(level) >= _rank(Level.HIGH):
+    if graded and graded.words and graded.level is level and level.rank >= Level.HIGH.rank:
         quoted = ", ".join(f'"{word}"' for word in graded.words)
         return [f"reads as urgent: {quoted}"]
     return []
@@ -216,9 +224,3 @@ def _surroundings(known: Known) -> Iterator[tuple[float, str]]:
     if context.public and known.sentiment.score < 0:
         followers = f", {context.reach:,} followers" if context.reach else ""
         yield 0.5 + min(context.reach / WIDE_REACH, 2.0), f"public post{followers}"
-
-
-def _raised(weight: float, added: list[tuple[float, str]]) -> Level:
-    """Surroundings can make something high, never critical: they say nothing about danger."""
-    extra = sum(one for one, _ in added)
-    return Level.HIGH if extra and weight + extra >= HIGH_AT else Level.LOW

@@ -18,7 +18,10 @@ class Level(StrEnum):
 
     @property
     def rank(self) -> int:
-        return tuple(Level).index(self)
+        return _RANKS[self]
+
+
+_RANKS = {level: rank for rank, level in enumerate(Level)}
 
 
 class Urgency(Struct, frozen=True, kw_only=True):

@@ -50,8 +50,9 @@ def test_one_text_is_judged_by_the_evidence_that_training_saw(small_file: Path, 
     parser = Parser(
         msgspec.structs.replace(model, facts=msgspec.structs.replace(model.facts, temperature=0.3))
     )
-    order = np.argsort(-scores[0][within.inside])
-    got = parser._standing(scores[0].tolist(), within.inside[order].tolist())
+    answerable = scores[0][within.inside]
+    order = within.inside[np.argsort(-answerable)].tolist()
+    got = parser._standing(scores[0].tolist(), order, answerable)
     assert [got.top, got.second, got.share, got.beyond] == pytest.approx(
         [wanted.top[0], wanted.second[0], wanted.share[0], wanted.beyond[0]]
     )
