@@ -187,6 +187,7 @@ async def main(folders: list[Path]) -> None:
     print(
         "\nright: share of all test messages (with out of scope examples: of those in scope), macro-F1 of all;\n"
         "train: with the five fits of the cross-validation, process start apart; MB: resident at most;\n"
+        "p50, p99: of the quietest of five rounds;\n"
         "intent ms: the intent alone, without the rules for urgency, entities, language, sentiment and persons."
     )
     _print_bars(results)
