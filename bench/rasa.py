@@ -20,6 +20,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from operator import attrgetter
 from pathlib import Path
 
 import aiohttp
@@ -39,7 +40,7 @@ from nlu.training import train
 SCRIPT = PROJECT / "rasa.sh"
 TOKEN, PORT = "bench", 5055
 AT_ONCE = 8
-ROUNDS = 3  # the quietest counts, since a machine's other work is nobody's here
+ROUNDS = 3  # in turns; the quietest of each engine counts, since a machine's other work is neither's
 LIGHT = (PROJECT / "config.yml").read_text(encoding="utf-8")
 DIET = """\
 recipe: default.v1
@@ -65,21 +66,35 @@ COLUMNS = ("train s", "load s", "right", "p50 ms", "p99 ms", "per s", f"{AT_ONCE
 Ask = Callable[[str], Awaitable[str]]
 
 
+class Round(Struct, frozen=True):
+    """Every message once, one after another."""
+
+    times: list[float]  # seconds
+    right: int
+
+    @property
+    def rate(self) -> float:
+        """Messages a second."""
+        return len(self.times) / sum(self.times)
+
+    def percentile(self, share: float) -> float:
+        """Milliseconds."""
+        return float(np.percentile(self.times, share)) * 1000
+
+
 class Measured(Struct, frozen=True, kw_only=True):
     train: float  # seconds
     load: float  # seconds, from the file to the first answer
-    right: float  # share of the messages
-    p50: float  # milliseconds
-    p99: float
-    rate: float  # messages a second, one after another
-    at_once: float  # the same, eight at a time; 0: it has no use for that
+    round: Round
+    ours: Round | None = None  # the embedded engine's, at the same time
+    at_once: float = 0.0  # messages a second, eight at a time; 0: it has no use for that
     resident: float  # megabytes of the process that parses
 
 
 # ── Ours ────────────────────────────────────────────────────────────────────────────────────────
 
 
-async def embedded(data: Path, tests: Sequence[Example], work: Path) -> Measured:
+async def embedded(data: Path, tests: Sequence[Example], work: Path) -> tuple[Measured, Ask]:
     trained = await train([data], work / "models")
     started = time.perf_counter()
     engine = Embedded(Models(work / "models").load(trained.id))
@@ -89,10 +104,9 @@ async def embedded(data: Path, tests: Sequence[Example], work: Path) -> Measured
     async def ask(text: str) -> str:
         return engine.parse(text).intent.name
 
-    times, right = await _ask_all(ask, tests)
-    return _measured(
-        trained.seconds, loaded, times, right, at_once=0.0, resident=_alone(work, trained.id, tests)
-    )
+    (quietest,) = await _in_turns([ask], tests)
+    resident = _alone(work, trained.id, tests)
+    return Measured(train=trained.seconds, load=loaded, round=quietest, resident=resident), ask
 
 
 def _alone(work: Path, id: str, tests: Sequence[Example]) -> float:
@@ -112,7 +126,9 @@ def _alone(work: Path, id: str, tests: Sequence[Example]) -> float:
 # ── Rasa ────────────────────────────────────────────────────────────────────────────────────────
 
 
-async def rasa(pipeline: str, data: TrainingData, tests: Sequence[Example], home: Path) -> Measured:
+async def rasa(
+    pipeline: str, data: TrainingData, tests: Sequence[Example], home: Path, ours: Ask
+) -> Measured:
     async with _serving(home) as (server, pid):
         names = {sent(intent): intent for intent in data.intents}
         started = time.perf_counter()
@@ -127,9 +143,11 @@ async def rasa(pipeline: str, data: TrainingData, tests: Sequence[Example], home
         await server.load(file)
         await ask(tests[0].text)
         loaded = time.perf_counter() - started
-        times, right = await _ask_all(ask, tests)
+        theirs, beside = await _in_turns([ask, ours], tests)
         at_once = await _together(ask, tests)
-        return _measured(trained, loaded, times, right, at_once=at_once, resident=_resident(pid))
+        return Measured(
+            train=trained, load=loaded, round=theirs, ours=beside, at_once=at_once, resident=_resident(pid)
+        )
 
 
 @asynccontextmanager
@@ -181,38 +199,22 @@ def _resident(pid: int) -> float:
 # ── Both ────────────────────────────────────────────────────────────────────────────────────────
 
 
-async def _ask_all(ask: Ask, tests: Sequence[Example]) -> tuple[list[float], int]:
-    """Seconds of each in the quietest round, and how many were right."""
-    for example in tests[:50]:  # warms up
-        await ask(example.text)
-    rounds = [await _round(ask, tests) for _ in range(ROUNDS)]
-    return min(rounds, key=lambda one: sum(one[0]))
+async def _in_turns(asks: Sequence[Ask], tests: Sequence[Example]) -> list[Round]:
+    """The quietest round of each engine."""
+    for ask in asks:  # warms up
+        await _round(ask, tests)
+    rounds = [[await _round(ask, tests) for ask in asks] for _ in range(ROUNDS)]
+    return [max(mine, key=attrgetter("rate")) for mine in zip(*rounds, strict=True)]
 
 
-async def _round(ask: Ask, tests: Sequence[Example]) -> tuple[list[float], int]:
+async def _round(ask: Ask, tests: Sequence[Example]) -> Round:
     times, right = list[float](), 0
     for example in tests:
         started = time.perf_counter()
         found = await ask(example.text)
         times.append(time.perf_counter() - started)
         right += found == example.intent
-    return times, right
-
-
-def _measured(
-    trained: float, loaded: float, times: Sequence[float], right: int, *, at_once: float, resident: float
-) -> Measured:
-    p50, p99 = np.percentile(times, [50, 99]) * 1000
-    return Measured(
-        train=trained,
-        load=loaded,
-        right=right / len(times),
-        p50=float(p50),
-        p99=float(p99),
-        rate=len(times) / sum(times),
-        at_once=at_once,
-        resident=resident,
-    )
+    return Round(times, right)
 
 
 def _sample(path: Path, many: int, work: Path) -> TrainingData:
@@ -267,33 +269,30 @@ def _messages(test: Path, many: int) -> list[Example]:
 
 async def _compare(data: TrainingData, tests: Sequence[Example], epochs: int, work: Path) -> None:
     print(f"{'':24}" + "".join(f"{column:>12}" for column in COLUMNS))
-    ours = await embedded(Path(data.files[0]), tests, work)
+    ours, ask = await embedded(Path(data.files[0]), tests, work)
     _print("embedded", ours)
-    _print("Rasa, light", await rasa(LIGHT, data, tests, work / "light"), ours)
+    _print("Rasa, light", await rasa(LIGHT, data, tests, work / "light", ask))
     if epochs:
-        _print(
-            f"Rasa, DIET, epochs: {epochs}",
-            await rasa(DIET.format(epochs=epochs), data, tests, work / "diet"),
-            ours,
-        )
+        diet = await rasa(DIET.format(epochs=epochs), data, tests, work / "diet", ask)
+        _print(f"Rasa, DIET, epochs: {epochs}", diet)
 
 
-def _print(name: str, one: Measured, ours: Measured | None = None) -> None:
+def _print(name: str, one: Measured) -> None:
+    p50, rate = one.round.percentile(50), one.round.rate
     cells = (
         f"{one.train:.1f}",
         f"{one.load:.2f}",
-        f"{100 * one.right:.1f}",
-        f"{one.p50:.3f}",
-        f"{one.p99:.3f}",
-        f"{one.rate:,.0f}",
+        f"{100 * one.round.right / len(one.round.times):.1f}",
+        f"{p50:.3f}",
+        f"{one.round.percentile(99):.3f}",
+        f"{rate:,.0f}",
         f"{one.at_once:,.0f}" if one.at_once else "-",
         f"{one.resident:,.0f}",
     )
     ratio = ""
-    if ours:  # on a busy machine the median tells more than the rate
-        ratio = (
-            f"   embedded: {ours.rate / one.rate:.0f} times the rate, {one.p50 / ours.p50:.0f} at the median"
-        )
+    if one.ours:  # on a busy machine the median tells more than the rate
+        times, median = one.ours.rate / rate, p50 / one.ours.percentile(50)
+        ratio = f"   embedded: {times:.0f} times the rate, {median:.0f} at the median"
     print(f"{name:24}" + "".join(f"{cell:>12}" for cell in cells) + ratio, flush=True)
 
 
