@@ -126,7 +126,7 @@ def learn(data: TrainingData, now: datetime, boost: Boost | None = None) -> Mode
         knowledge=Knowledge(
             urgency=data.urgency,
             synonyms=data.synonyms,
-            regexes=data.regexes,
+            regexes=tuple((one.entity, one.pattern) for one in data.regexes),
             lookups=data.known_values(),
             roles=roles.learn((one.text, one.entities) for one in data.examples),
         ),

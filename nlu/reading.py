@@ -49,11 +49,18 @@ class Example(Struct, frozen=True, kw_only=True):
     line: int
 
 
+class Regex(Struct, frozen=True, kw_only=True):
+    entity: str
+    pattern: str
+    file: str
+    line: int
+
+
 class TrainingData(Struct, frozen=True, kw_only=True):
     examples: tuple[Example, ...]
     urgency: dict[str, str] = {}  # intent → level, from `metadata` of the intent
     synonyms: dict[str, str] = {}  # as written, in lower case → the value it stands for
-    regexes: tuple[tuple[str, str], ...] = ()  # entity, pattern
+    regexes: tuple[Regex, ...] = ()
     lookups: dict[str, tuple[str, ...]] = {}  # entity → its known values
     files: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -103,7 +110,7 @@ class _Found:
         self.examples: dict[tuple[str, str], Example] = {}
         self.urgency: dict[str, str] = {}
         self.synonyms: dict[str, str] = {}
-        self.regexes: dict[tuple[str, str], None] = {}
+        self.regexes: dict[tuple[str, str], Regex] = {}
         self.lookups: dict[str, dict[str, None]] = {}
         self.files: list[str] = []
         self.warnings: list[str] = []
@@ -143,7 +150,7 @@ class _Found:
             examples=tuple(self.examples.values()),
             urgency=dict(sorted(self.urgency.items())),
             synonyms=self.synonyms,
-            regexes=tuple(self.regexes),
+            regexes=tuple(self.regexes.values()),
             lookups={name: tuple(values) for name, values in self.lookups.items()},
             files=tuple(self.files),
             warnings=(*self.warnings, *_contradictions(self.examples.values())),
@@ -282,7 +289,9 @@ def _read_regex(name: str, pairs: Mapping[str, Node], file: Path, found: _Found)
             re.compile(pattern)
         except re.error as exc:
             raise BadData(f"{file}:{line}: `{pattern}` is not a regular expression ({exc}).") from exc
-        found.regexes[name, pattern] = None
+        found.regexes.setdefault(
+            (name, pattern), Regex(entity=name, pattern=pattern, file=str(file), line=line)
+        )
 
 
 def _read_lookup(name: str, pairs: Mapping[str, Node], file: Path, found: _Found) -> None:

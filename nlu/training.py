@@ -20,6 +20,7 @@ from msgspec import Struct
 from bot.domain.errors import BadData, EngineUnavailable
 from nlu import boost as boosting
 from nlu.models import Models
+from nlu.patterns import slow_text
 from nlu.reading import read_training
 
 KEEP = 10  # models that stay in the folder
@@ -137,6 +138,13 @@ def run(
 
     started, spent = datetime.now(UTC), sum(os.times()[:4])
     data = read_training(paths)
+    for regex in data.regexes:
+        if text := slow_text(regex.pattern):
+            raise BadData(
+                f"{regex.file}:{regex.line}: `{regex.pattern}` takes too long for a text like "
+                f'"{text}…", and a customer who sends one would hold up the server. Write it without repeats '
+                "inside repeats, or with an upper limit for them, as in {1,20}."
+            )
 
     def booster() -> Boost:
         boosting.encoder()  # where it is missing, that is to be said before anything is computed

@@ -68,8 +68,8 @@ def _knowledge(data: TrainingData) -> Iterator[str]:
     spellings, patterns = defaultdict[str, list[str]](list), defaultdict[str, list[str]](list)
     for written, value in data.synonyms.items():
         spellings[value].append(written)
-    for entity, pattern in data.regexes:
-        patterns[entity].append(pattern)
+    for one in data.regexes:
+        patterns[one.entity].append(one.pattern)
     for kind, found in (("synonym", spellings), ("regex", patterns), ("lookup", data.lookups)):
         for name, values in found.items():
             yield from _block(kind, name, map(_line, values))

@@ -88,7 +88,7 @@ def test_synonyms_regexes_and_lookups_are_read(tmp_path: Path) -> None:
         "- regex: zip\n  examples: |\n    - \\d{5}\n- lookup: city\n  examples:\n  - Bonn\n  - Ulm\n",
     )
     assert data.synonyms == {"visa": "credit card"}
-    assert data.regexes == (("zip", r"\d{5}"),)
+    assert [(one.entity, one.pattern, one.line) for one in data.regexes] == [("zip", r"\d{5}", 11)]
     assert data.lookups == {"city": ("Bonn", "Ulm")}
 
 
