@@ -21,9 +21,10 @@ from bot.web.console.language import Words, choose
 from bot.web.console.listing import TABS
 from bot.web.console.pages import FOR_SCRIPT
 from bot.web.console.reasons import urgency_reason
-from bot.web.console.texts import LANGUAGES, TEXTS
+from bot.web.console.texts import TEXTS
 from bot.web.console.timeline import Vocabulary
 from bot.web.console.visits import Rank
+from handoff.words import LANGUAGES
 from nlu.signals import SIGNALS
 from nlu.urgency import signals
 

@@ -17,7 +17,7 @@ from handoff.desks.slack import blocks, commands, forms, home, modals
 from handoff.desks.slack.forms import Filled, Unfilled
 from handoff.desks.slack.look import Look
 from handoff.desks.slack.modals import About, Candidate
-from handoff.desks.slack.texts import LANGUAGES
+from handoff.words import LANGUAGES
 from tests.builders import NOON
 from tests.contracts.desk_contract import LIVE
 from tests.fakes.slack_blocks import elements, wrong_blocks

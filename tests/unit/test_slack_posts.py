@@ -19,7 +19,7 @@ from bot.domain.messages import (
 )
 from handoff.desks.slack import posts
 from handoff.desks.slack.look import Look
-from handoff.desks.slack.texts import LANGUAGES
+from handoff.words import LANGUAGES
 from tests.builders import BEN, NOON
 from tests.contracts.desk_contract import LIVE
 from tests.unit import slack_scenes as scene

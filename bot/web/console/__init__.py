@@ -12,9 +12,9 @@ from bot.web.console import actions, auth, casepage, files, lists, stream, users
 from bot.web.console.assets import Assets
 from bot.web.console.language import COOKIE as LANGUAGE_COOKIE
 from bot.web.console.pages import Handler, faults
-from bot.web.console.texts import LANGUAGES
 from bot.web.console.visits import PATH, Rank, set_cookie, the_web
 from bot.web.context import WEB
+from handoff.words import LANGUAGES
 
 TEMPLATES = Path(__file__).parent / "templates"
 LANGUAGE_DAYS = 365

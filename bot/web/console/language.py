@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
-from bot.web.console.texts import LANGUAGES, TEXTS
+from bot.web.console.texts import TEXTS
+from handoff.words import LANGUAGES
 
 COOKIE = "switchboard_language"
 

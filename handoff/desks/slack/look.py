@@ -12,8 +12,9 @@ from msgspec import Struct
 from bot.domain.cases import Agent, Case, Handoff, Reason
 from bot.domain.messages import Author, AuthorKind
 from bot.domain.routing import Department
-from handoff.desks.slack.texts import LANGUAGES, TEXTS
+from handoff.desks.slack.texts import TEXTS
 from handoff.desks.slack.told import CALLS, GERMAN
+from handoff.words import LANGUAGES
 
 DESK = "slack"
 USER = re.compile(r"[UW][A-Z0-9]{2,}")
