@@ -18,6 +18,7 @@ import sys
 import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
+from operator import attrgetter
 from pathlib import Path
 
 from msgspec import Struct
@@ -44,6 +45,7 @@ COLUMNS = (
     "MB",
 )
 FEW = (15, 20)  # intents, examples of each
+PROCESSES = 4  # that parse, one after another
 
 Rows = list[tuple[str, str]]  # text, intent
 
@@ -182,12 +184,12 @@ async def main(folders: list[Path]) -> None:
                 trained[task.training] = await train([task.training], work / "models")
             model = trained[task.training]
             report = await _score(work / "models", model.id, task.test)
-            results.append(Result(task.name, model, report, _cost(work / "models", model.id, task.test)))
+            results.append(Result(task.name, model, report, _cost(work / "models", model.id, task)))
             _print(results[-1])
     print(
         "\nright: share of all test messages (with out of scope examples: of those in scope), macro-F1 of all;\n"
         "train: with the five fits of the cross-validation, process start apart; MB: resident at most;\n"
-        "p50, p99: of the quietest of five rounds;\n"
+        "p50, p99: of messages not seen before, in the quietest of some processes;\n"
         "intent ms: the intent alone, without the rules for urgency, entities, language, sentiment and persons."
     )
     _print_bars(results)
@@ -208,10 +210,11 @@ async def _score(models: Path, id: str, test: Path) -> Report:
     return await evaluate(Embedded(Models(models).load(id)), read([test]))
 
 
-def _cost(models: Path, id: str, test: Path) -> Cost:
-    command = [sys.executable, "-m", "bench._parsing", str(models), id, str(test)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    return Cost(*json.loads(done.stdout))
+def _cost(models: Path, id: str, task: Task) -> Cost:
+    """Of the quietest of several processes, since a machine's other work is not ours."""
+    command = [sys.executable, "-m", "bench._parsing", str(models), id, str(task.training), str(task.test)]
+    runs = [subprocess.run(command, capture_output=True, text=True, check=True) for _ in range(PROCESSES)]
+    return min((Cost(*json.loads(run.stdout)) for run in runs), key=attrgetter("p50"))
 
 
 def _print(one: Result) -> None:
