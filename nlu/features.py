@@ -46,12 +46,17 @@ class Grams(Struct, frozen=True):
     characters: list[str]
 
 
+def visible(text: str) -> str:
+    """What is read of a text: its beginning, one spelling of each character, and none that cannot be seen."""
+    seen = text[:UNDERSTOOD_CHARACTERS]
+    if seen.isascii() and seen.isprintable():
+        return seen
+    return _UNSEEN.sub("", unicodedata.normalize("NFC", seen))
+
+
 def normalise(text: str) -> str:
     """Lower case, one spelling of each character, numbers and addresses masked, "haaallo" as "hallo"."""
-    seen = text[:UNDERSTOOD_CHARACTERS]
-    if not (seen.isascii() and seen.isprintable()):
-        seen = _UNSEEN.sub("", unicodedata.normalize("NFC", seen))
-    seen = seen.lower()
+    seen = visible(text).lower()
     for sign, pattern, placeholder in _MASKS:
         if sign in seen:
             seen = pattern.sub(placeholder, seen)
@@ -67,7 +72,7 @@ def tokens(normalised: str) -> list[str]:
 def grams(words: list[str]) -> Grams:
     """The n-grams of `tokens`; a word with an umlaut counts in its ae/oe/ue/ss spelling as well."""
     spelled = spellings(words)
-    return Grams(spelled, pairs(words), [gram for word in spelled for gram in inside(word)])
+    return Grams(spelled, pairs(words), [gram for word in spelled for gram in _remembered(word)])
 
 
 def spellings(words: list[str]) -> list[str]:
@@ -82,8 +87,6 @@ def fold(word: str) -> str:
     return word.translate(_FOLD)
 
 
-# People use the same few thousand words all the time; the bound keeps a flood of nonsense from growing it.
-@lru_cache(maxsize=4096)
 def inside(word: str) -> tuple[str, ...]:
     """The characters 2-4 of a word and its edges."""
     padded = f" {word} "
@@ -93,3 +96,6 @@ def inside(word: str) -> tuple[str, ...]:
         if len(padded) <= size:
             break
     return tuple(found)
+
+
+_remembered = lru_cache(maxsize=4096)(inside)  # people use the same few thousand words all the time

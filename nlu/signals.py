@@ -28,10 +28,13 @@ class Signal(Struct, frozen=True, eq=False):
     deniable: bool = True
 
 
+_SPELLINGS = str.maketrans({"ä": "(?:ä|ae)", "ö": "(?:ö|oe)", "ü": "(?:ü|ue)", "ß": "(?:ß|ss)"})
+
+
 def _signal(
     name: str, points: float, patterns: str, floor: Level = Level.LOW, *, deniable: bool = True
 ) -> Signal:
-    alternatives = "|".join(line.strip() for line in patterns.splitlines() if line.strip())
+    alternatives = "|".join(line.strip() for line in patterns.translate(_SPELLINGS).splitlines() if line.strip())
     return Signal(name, points, re.compile(rf"(?<!\w)(?:{alternatives})"), floor, deniable)
 
 
@@ -139,7 +142,7 @@ SIGNALS: tuple[Signal, ...] = (
         "legal",
         3.0,
         r"""
-        (?:rechts)?anw[aä]lt\w*|rechtliche\w* schritt\w*|verklag\w+|klage (?:ein|er)\w+
+        (?:rechts)?anw(?:a|ä)lt\w*|rechtliche\w* schritt\w*|verklag\w+|klage (?:ein|er)\w+
         (?:straf)?anzeige (?:erstatt\w+|stellen)|zeige? (?:euch|sie) an\b
         verbraucherzentrale|verbraucherschutz|schlichtungsstelle|mahnbescheid|vor gericht|gerichtlich\w*
         frist (?:von|bis|gesetzt|läuft|ist)|setze (?:ihnen|euch) (?:\w+ ){0,3}frist

@@ -14,7 +14,8 @@ from operator import attrgetter
 
 from msgspec import Struct
 
-from bot.domain.understanding import UNDERSTOOD_CHARACTERS, Context, Level, Sentiment, Urgency
+from bot.domain.understanding import Context, Level, Sentiment, Urgency
+from nlu.features import visible
 from nlu.ordinal import Graded
 from nlu.signals import Signal, candidates, matches
 
@@ -32,15 +33,18 @@ _QUOTED = re.compile(
 _APOSTROPHES = "’‘‚"
 _QUOTES = '„“"»«>'
 _OPENED = re.compile(r"'(?<![^\s(]')")  # no apostrophe
+# "no idea who hacked it" and "without warning it exploded" deny something else.
 _DENIAL = re.compile(
-    r"(?:\b(?:nicht(?! nur)|nich|net|ned|kein\w*(?! wunder)|nie|niemand\w*|weder|ohne|no(?! wonder| doubt)"
-    r"|not(?! only)|nobody|none|never|without|neither|far from|alles andere als"
-    r"|isn.?t|wasn.?t|aren.?t|don.?t|doesn.?t|didn.?t|hasn.?t|haven.?t|won.?t|zum glück nicht))"
-    r"(?:\s+\w+){0,3}\s*$"
+    r"\b(?:nicht(?! nur)|nich|net|ned|kein\w*(?! wunder| ahnung| grund)|nie|niemand\w*|weder|ohne(?! vorwarnung| grund)"
+    r"|no(?! wonder| doubt| idea| reason)|not(?! only)|nobody|none|never|without(?! warning| reason)|neither|far from"
+    r"|alles andere als|isn.?t|wasn.?t|aren.?t|don.?t|doesn.?t|didn.?t|hasn.?t|haven.?t|won.?t)"
+    r"(?:\s+(?!(?:why|how|who|what|that|because|warum|wieso|weshalb|wer|wie|dass|weil)\b)\w+){0,3}\s*$"
 )
 _DENIED_INSIDE = re.compile(r"\b(?:nicht|net|not|never)\b")
+# "es brennt nicht" does, "gehackt, kein Witz" and "hacked not funny" do not.
 _DENIED_AFTER = re.compile(
-    r"\s*(?:(?:wurde|ist|war|es|überhaupt|gar|auch|ja|mir) ){0,2}(?:nicht|net|ned|kein\w*|never|not)\b"
+    r"[ \t]*(?:(?:worden|wurde|ist|war|es|überhaupt|gar|auch|ja|mir|zum glück) ){0,3}"
+    r"(?:nicht|net|ned|keine[rs]?|niemand|never|not)\b(?=\s*(?:$|[.,;:!?\n]|(?:und|oder|aber|mehr|and|or|but)\b))"
 )
 _CLAUSE_END = re.compile(r"[.,;:!?\n]|\b(?:aber|sondern|but|und|and)\b")
 _SHOUTING = re.compile(r"!\s?!\s?!")
@@ -125,8 +129,8 @@ def _read(text: str) -> tuple[list[Found], str]:
 
 
 def _plain(text: str) -> str:
-    """With the apostrophe of typewriters in place of those that phones write."""
-    read = text[:UNDERSTOOD_CHARACTERS]
+    """As it is seen, with the apostrophe of typewriters in place of those that phones write."""
+    read = visible(text)
     if read.isascii():
         return read
     for sign in _APOSTROPHES:  # several times as fast as one translation

@@ -53,6 +53,38 @@ def test_security_money_and_law_are_at_least_high(text: str, reason: str) -> Non
 @pytest.mark.parametrize(
     "text",
     [
+        "No idea who hacked my account",
+        "I don't know who hacked my account",
+        "my account was hacked not funny",
+        "Mein Konto wurde gehackt\nKein Login mehr möglich",
+        "Mein Konto wurde gehackt kein Witz",
+    ],
+)
+def test_whoever_does_not_know_why_does_not_deny_it(text: str) -> None:
+    assert judged(text).level is Level.HIGH
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("Ich habe mich verbru\u0308ht", "danger"),
+        ("Das Gera\u0308t brennt", "danger"),
+        ("Ich habe mich verbrueht", "danger"),
+        ("Stromschlaege vom Geraet", "danger"),
+        ("mein Konto wurde ge\u00adhackt", "security"),
+        ("ich will eine Rueckbuchung", "money at risk"),
+        ("zum fuenften Mal", "repeated contact"),
+        ("so eine Scheisse", "insult"),
+        ("Rechtsanwaeltin eingeschaltet", "legal"),
+    ],
+)
+def test_a_signal_is_heard_in_every_spelling(text: str, name: str) -> None:
+    assert judged(text).reasons[0].startswith(name)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
         "Dringend! Ich brauche das Paket bis heute Abend",
         "I need it by tomorrow, this is urgent",
         "zum dritten Mal schreibe ich, und keine Antwort",
@@ -107,6 +139,8 @@ def test_an_everyday_message_is_normal(text: str) -> None:
         "On the box: ‘electric shock’, is it safe?",
         "I won’t call my lawyer",
         "ich will keinen Anwalt",
+        "verletzt wurde zum Glück niemand",
+        "gehackt worden ist es nicht",
     ],
 )
 def test_what_is_denied_or_quoted_does_not_count(text: str) -> None:
@@ -151,6 +185,16 @@ def test_not_being_able_to_wait_is_no_denial() -> None:
         "Es hat nicht nur geraucht, sondern mein Kind verletzt",
         "'cause the heater caught fire at my parents' house",
         "'n Funke und der Toaster brennt, wie 'n Grill",
+        "I don't know why it caught fire",
+        "I have no idea how the battery exploded",
+        "without warning it exploded",
+        "for no reason it caught fire",
+        "ohne Vorwarnung explodiert",
+        "Ich weiß nicht warum das Gerät brennt",
+        "Keine Ahnung wie das Gerät Feuer gefangen hat",
+        "Das Gerät brennt kein Witz",
+        "the heater caught fire not funny",
+        "Ich wurde verletzt\nKein Ersatz bekommen",
     ],
 )
 def test_a_denial_of_something_else_takes_nothing_back(text: str) -> None:
