@@ -61,7 +61,7 @@ class Embedded:
         words = tokens(normal)
         row = self._parser.row(words)
         meaning = boost.meanings([text[:UNDERSTOOD_CHARACTERS]])[0] if self._is_boosted else None
-        parsed = (self._parser.parse(row, meaning) if _SPOKEN.search(normal) else None) or _NOTHING
+        parsed = (self._parser.parse(row, meaning) if _is_spoken(text) else None) or _NOTHING
         ranking = tuple(Intent(name=name, confidence=confidence) for name, confidence in parsed.ranking)
         best = ranking[0] if ranking else Intent(name="", confidence=0.0)
         mood = sentiment(words)
@@ -85,24 +85,26 @@ class Embedded:
         return self._urgency(text, intent, mood, context, self._parser.row(tokens(normalise(text))))
 
     def _urgency(self, text: str, intent: Intent, mood: Sentiment, context: Context, row: Row) -> Urgency:
+        graded = self._ordinal and len(row.columns) and _is_spoken(text)
         known = Known(
             intent=intent.name,
             confidence=intent.confidence,
             prior=self._priors.get(intent.name, ""),
             sentiment=mood,
             context=context,
-            grade=partial(self._grade, self._ordinal, row) if self._ordinal and _spoken(text, row) else None,
+            grade=partial(self._grade, row) if graded else None,
         )
         return urgency(text, known)
 
-    def _grade(self, ordinal: Ordinal, row: Row, points: float, floor: int, rest: str) -> Graded:
+    def _grade(self, row: Row, points: float, floor: int, rest: str) -> Graded:
         """`rest`: what to read where not all of the text counts."""
+        assert self._ordinal
         read = self._parser.row(tokens(normalise(rest))) if rest else row
-        return ordinal.grade(read.columns, read.values, points, floor)
+        return self._ordinal.grade(read.columns, read.values, points, floor)
 
 
-def _spoken(text: str, row: Row) -> bool:
-    return bool(len(row.columns) and _SPOKEN.search(text, 0, UNDERSTOOD_CHARACTERS))
+def _is_spoken(text: str) -> bool:
+    return bool(_SPOKEN.search(text, 0, UNDERSTOOD_CHARACTERS))
 
 
 def _ordinal(model: Model) -> Ordinal | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import signal
+import time
 from collections.abc import Iterator
 from itertools import pairwise
 from re import _parser  # type: ignore[attr-defined]  # there is no public way to ask what a pattern consists of
@@ -16,7 +17,11 @@ from typing import Any
 from bot.domain.understanding import UNDERSTOOD_CHARACTERS
 
 LIMIT = 0.1  # seconds of processor time for one text; the rules of the starter data take a thousandth
-PAIRS = 30  # of neighbouring characters that are tried
+PAIRS = BEGINNINGS = (
+    30  # neighbouring characters, and lengths of what stands in front of them, that are tried
+)
+MOST = 40  # repetitions of what has to be there several times
+ENOUGH = 0.5  # seconds of processor time for one pattern; whatever took no `LIMIT` by then is taken
 END = "\0"  # matches hardly anything, so that every way to get here has to be tried
 
 _SAMPLES = {
@@ -37,18 +42,28 @@ def slow_text(pattern: str) -> str:
     if not hasattr(signal, "setitimer"):
         return ""
     compiled = re.compile(pattern, re.IGNORECASE)
-    for piece in _pieces("".join(_letters(_parser.parse(pattern)))):
-        text = piece * (UNDERSTOOD_CHARACTERS // len(piece)) + END
+    until = time.process_time() + ENOUGH
+    for text in _texts("".join(_letters(_parser.parse(pattern)))[:UNDERSTOOD_CHARACTERS]):
         if not _in_time(compiled, text):
-            return text[:20]
+            return text[:40]
+        if time.process_time() > until:
+            break
     return ""
 
 
-def _pieces(letters: str) -> Iterator[str]:
-    yield from dict.fromkeys(letters)
-    yield from list(dict.fromkeys(first + second for first, second in pairwise(letters)))[:PAIRS]
-    if letters:
-        yield letters[:UNDERSTOOD_CHARACTERS]
+def _texts(letters: str) -> Iterator[str]:
+    """Repetitions of what the pattern is made of, behind each of its beginnings: `KD-` has to be there for `KD-(a+)+`."""
+    pieces = dict.fromkeys(
+        [
+            *letters,
+            *[first + second for first, second in pairwise(letters)][:PAIRS],
+            *[letters] * bool(letters),
+        ]
+    )
+    for beginning in range(min(len(letters), BEGINNINGS)):
+        for piece in pieces:
+            times = (UNDERSTOOD_CHARACTERS - beginning) // len(piece)
+            yield letters[:beginning] + piece * times + END
 
 
 def _letters(parts: Any) -> Iterator[str]:
@@ -60,6 +75,9 @@ def _letters(parts: Any) -> Iterator[str]:
             yield from map(_sample, detail)
         elif str(kind) in {"ANY", "NOT_LITERAL"}:
             yield "a"
+        elif str(kind).endswith("_REPEAT"):
+            fewest, _, inner = detail
+            yield from [*_letters(inner)] * min(max(fewest, 1), MOST)
         else:
             for inner in _inside(detail):
                 yield from _letters(inner)

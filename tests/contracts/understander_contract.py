@@ -97,6 +97,9 @@ class UnderstanderContract:
         assert found.intent.confidence == 0
         assert not found.wants_person
 
+    async def test_a_number_alone_is_somebodys_words(self, engine: Understander) -> None:
+        assert (await engine.understand("4711", Context())).intent.name
+
     @pytest.mark.parametrize("piece", LARGE.values(), ids=LARGE.keys())
     async def test_a_megabyte_does_not_hold_up_the_others(self, engine: Understander, piece: str) -> None:
         text = (piece * MEGABYTE)[:MEGABYTE]
