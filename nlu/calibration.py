@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Hashable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.floating[Any]]
 
 PENALTY = 0.1  # on standardised weights: enough to keep a separable set finite
+SURE = 0.6  # from which confidence the shipped configuration answers
 BINS = 15  # of the expected calibration error, as in the literature
 
 
@@ -97,6 +99,14 @@ def calibration_error(confidence: Floats, correct: NDArray[np.bool_], bins: int 
     which = np.minimum((confidence * bins).astype(int), bins - 1)
     gaps = np.bincount(which, confidence, bins) - np.bincount(which, correct.astype(float), bins)
     return float(np.abs(gaps).sum() / len(confidence))
+
+
+def macro_f1(truth: Iterable[Hashable], predicted: Iterable[Hashable]) -> float:
+    """The mean over all that occurs on either side but "", which is nobody's name; 0..1."""
+    pairs = list(zip(truth, predicted, strict=True))
+    total = Counter(one for pair in pairs for one in pair if one != "")
+    hits = Counter(wanted for wanted, got in pairs if wanted == got)
+    return sum(2 * hits[one] / total[one] for one in total) / max(len(total), 1)
 
 
 def separation(score: Floats, positive: NDArray[np.bool_]) -> float:

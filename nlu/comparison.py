@@ -67,4 +67,4 @@ def _sign_test(gained: int, lost: int) -> float:
     """Two-sided: as McNemar's test, exact."""
     total, fewer = gained + lost, min(gained, lost)
     tail = sum(math.comb(total, count) for count in range(fewer + 1))
-    return min(1.0, 2.0 * tail / float(2**total))
+    return min(1.0, 2 * tail / (1 << total))  # of whole numbers, which no number of messages is too large for

@@ -26,12 +26,14 @@ from sklearn.svm import LinearSVC
 from bot.domain.understanding import Level
 from nlu import ordinal, roles
 from nlu.calibration import (
+    SURE,
     Floats,
     Logistic,
     calibration_error,
     fit_logistic,
     fit_temperature,
     logistic,
+    macro_f1,
     separation,
 )
 from nlu.features import grams, normalise, tokens
@@ -50,7 +52,6 @@ PASSES = 1000  # over the examples, at most
 # For what a model says of examples it has not seen, three are enough.
 MANY, FEW_PASSES, HELD_PASSES = 500_000, 7, 3  # examples x intents
 WORTH_A_PROCESS = 200_000  # examples x intents from which forking pays
-SURE = 0.6  # where the shipped configuration starts to answer
 PRINTED = 32  # n-grams of an example that are kept to tell what is near it
 UNUSUAL = 0.05  # share of our own examples that may look strange when nothing taught us what strange is
 
@@ -143,7 +144,7 @@ def scores(truth: Rows, table: Arrays, within: Scope) -> dict[str, float]:
     answered = (confidence >= SURE) & (predicted != within.outside)
     found = {
         "accuracy": float(correct.mean()),
-        "macro_f1": macro_f1(truth, predicted),
+        "macro_f1": macro_f1(truth.tolist(), predicted.tolist()),
         "ece": calibration_error(confidence, correct),
         "answered": float(answered.mean()),
         "right_when_answered": float(correct[answered].mean()) if answered.any() else 0.0,
@@ -151,14 +152,6 @@ def scores(truth: Rows, table: Arrays, within: Scope) -> dict[str, float]:
     if within.outside >= 0:
         found["out_of_scope_auroc"] = separation(table["oof_strange"].astype(float), truth == within.outside)
     return {key: round(value, 4) for key, value in found.items()}
-
-
-def macro_f1(truth: Rows, predicted: Rows) -> float:
-    """The mean over all intents that occur; each counts the same."""
-    size = int(max(truth.max(), predicted.max())) + 1
-    hits = np.bincount(truth[truth == predicted], minlength=size)
-    total = np.bincount(truth, minlength=size) + np.bincount(predicted, minlength=size)
-    return float((2 * hits[total > 0] / total[total > 0]).mean())
 
 
 # ── Counting ────────────────────────────────────────────────────────────────────────────────────

@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 from nlu.features import LONGEST_WORD
+from nlu.quotes import own_words, straight
 
 _ENDINGS = ("", "e", "en", "em", "er", "es")
 
@@ -174,7 +175,6 @@ _ELSEWHERE = re.compile(
     r"\bWHEN\b|PERSON OR\b|\bOR (?:A )?(?:REAL )*(?:PERSON|BOT|MACHINE)|^(?!.*\bSPEAK\b).*\bWORK\b"
 )
 
-_QUOTED = re.compile(r"„[^“”\"]{1,300}[“”\"]|“[^”]{1,300}”|\"[^\"]{1,300}\"|»[^«]{1,300}«|«[^»]{1,300}»")
 _CLAUSE = re.compile(r"[.,;:!?\n()…]+|\s[-–—]+\s|\b(?:aber|sondern|but|weil|because)\b")
 _WORD = re.compile(rf"[\w']{{1,{LONGEST_WORD}}}")
 
@@ -210,9 +210,7 @@ def wants_person(text: str, words: Iterable[str]) -> bool:
     """Whether a text asks for a person, given as `nlu.features.normalise` and `tokens` leave it."""
     if not any(map(_tells, words)):
         return False
-    plain = text.replace("’", "'")
-    if not _QUOTED.fullmatch(plain.strip()):
-        plain = _QUOTED.sub(" ", plain)
+    plain = own_words(straight(text))
     plain = _PHRASE.sub(lambda match: _PHRASES[(match.lastindex or 1) - 1][1], plain)
     clauses = [_symbols(clause) for clause in _CLAUSE.split(plain)]
     return bool(_ALONE.fullmatch(" ".join(filter(None, clauses)))) or any(map(_asks, clauses))

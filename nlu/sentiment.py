@@ -74,12 +74,16 @@ _ENDINGS = (
     "te",
 )
 
-# "t" is what `tokens` leaves of "don't" and "isn't".
 _NEGATIONS = frozenset(
     (
         "nicht nich net ned nie kein keine keinen keinem keiner weder ohne not no never neither nor"
-        " without cannot hardly kaum t"
+        " without cannot hardly kaum dont doesnt didnt isnt wasnt arent werent wont cant couldnt wouldnt"
+        " shouldnt hasnt havent hadnt aint"
     ).split()
+)
+# What `tokens` leaves of "don't" in front of the "t"; the one of "T-Shirt" denies nothing.
+_CUT_OFF = frozenset(
+    "don doesn didn isn wasn aren weren won can couldn wouldn shouldn hasn haven hadn ain".split()
 )
 _STRONGER = frozenset(
     "sehr so total echt richtig extrem absolut wirklich unglaublich voll mega super ganz zu dermaßen"
@@ -120,8 +124,9 @@ def _weight(words: Sequence[str], place: int, weight: float) -> float:
         return 0.0
     if word in _POLITE:
         return weight * 0.5
-    for before in words[max(0, place - REACH) : place]:
-        if before in _NEGATIONS:
+    for near in range(max(0, place - REACH), place):
+        before = words[near]
+        if before in _NEGATIONS or (before == "t" and near and words[near - 1] in _CUT_OFF):
             weight *= -0.7
         elif before in _STRONGER:
             weight *= 1.3
@@ -134,8 +139,10 @@ def _means_it(words: Sequence[str], place: int) -> bool:
     around = words[max(0, place - 1) : place + 2]
     if words[place] in _ONLY_BESIDE:
         return not _ONLY_BESIDE[words[place]].isdisjoint(around)
-    greeting = place + 1 < len(words) and words[place + 1] in _NOT_BEFORE and _listed(words[place]) > 0
-    return not greeting and not (place and words[place - 1] in _NOT_AFTER)
+    after = words[place + 1] if place + 1 < len(words) else ""
+    greeting = after in _NOT_BEFORE and _listed(words[place]) > 0
+    emphasis = words[place] in _STRONGER and _listed(after) != 0  # "super angry"
+    return not greeting and not emphasis and not (place and words[place - 1] in _NOT_AFTER)
 
 
 @lru_cache(maxsize=4096)  # the same words come again and again

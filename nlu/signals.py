@@ -34,7 +34,9 @@ _SPELLINGS = str.maketrans({"ä": "(?:ä|ae)", "ö": "(?:ö|oe)", "ü": "(?:ü|u
 def _signal(
     name: str, points: float, patterns: str, floor: Level = Level.LOW, *, deniable: bool = True
 ) -> Signal:
-    alternatives = "|".join(line.strip() for line in patterns.translate(_SPELLINGS).splitlines() if line.strip())
+    alternatives = "|".join(
+        line.strip() for line in patterns.translate(_SPELLINGS).splitlines() if line.strip()
+    )
     return Signal(name, points, re.compile(rf"(?<!\w)(?:{alternatives})"), floor, deniable)
 
 

@@ -17,6 +17,7 @@ from msgspec import Struct
 from bot.domain.understanding import Context, Level, Sentiment, Urgency
 from nlu.features import visible
 from nlu.ordinal import Graded
+from nlu.quotes import own_words, straight
 from nlu.signals import Signal, candidates, matches
 
 HIGH_AT, CRITICAL_AT = 3.0, 10.0  # points
@@ -25,14 +26,6 @@ SURE = 0.5  # from which confidence the intent's own urgency counts
 _rank = attrgetter("rank")
 REASONS = 5  # an agent reads no more
 
-_QUOTED = re.compile(
-    r"„[^“”\"]{1,300}[“”\"]|“[^”]{1,300}”|\"[^\"]{1,300}\"|»[^«]{1,300}«|«[^»]{1,300}»|^>.*$"
-    r"|(?<![\w'])'(?! |(?:cause|cos|cuz|til|em|bout|round|tis|twas|n|ne|nen|nem|ner|s)\b)[^'\n]{2,300}(?:(?<=\w)'(?=\w)[^'\n]{1,300}){0,3}'(?![\w'])",
-    re.MULTILINE,
-)
-_APOSTROPHES = "’‘‚"
-_QUOTES = '„“"»«>'
-_OPENED = re.compile(r"'(?<![^\s(]')")  # no apostrophe
 # "no idea who hacked it" and "without warning it exploded" deny something else.
 _DENIAL = re.compile(
     r"\b(?:nicht(?! nur)|nich|net|ned|kein\w*(?! wunder| ahnung| grund)|nie|niemand\w*|weder|ohne(?! vorwarnung| grund)"
@@ -94,14 +87,6 @@ def urgency(text: str, known: Known) -> Urgency:
     )
 
 
-def _own_words(plain: str) -> str:
-    """Blanks in place of what is quoted; a text that is a quotation as a whole counts."""
-    quotes = any(map(plain.__contains__, _QUOTES)) or _OPENED.search(plain)
-    if not quotes or _QUOTED.fullmatch(plain.strip()):
-        return plain
-    return _QUOTED.sub(lambda quote: " " * len(quote[0]), plain)
-
-
 def signals(text: str) -> Iterator[Found]:
     """Each signal once, with the words that gave it."""
     yield from _read(text)[0]
@@ -109,8 +94,8 @@ def signals(text: str) -> Iterator[Found]:
 
 def _read(text: str) -> tuple[list[Found], str]:
     """The signals, and the text with blanks for what is quoted or denied; empty when that is nothing."""
-    plain = _plain(text)
-    read = _own_words(plain)
+    plain = straight(visible(text))
+    read = own_words(plain)
     lower = read.lower()
     written = read if len(lower) == len(read) else lower  # a few letters get longer in lower case
     found, taken = list[Found](), list[tuple[int, int]]()
@@ -126,16 +111,6 @@ def _read(text: str) -> tuple[list[Found], str]:
     for start, end in taken:
         rest = rest[:start] + " " * (end - start) + rest[end:]
     return found, rest if taken or read != plain else ""
-
-
-def _plain(text: str) -> str:
-    """As it is seen, with the apostrophe of typewriters in place of those that phones write."""
-    read = visible(text)
-    if read.isascii():
-        return read
-    for sign in _APOSTROPHES:  # several times as fast as one translation
-        read = read.replace(sign, "'")
-    return read
 
 
 def _denied(text: str, match: re.Match[str]) -> bool:

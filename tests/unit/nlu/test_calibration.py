@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from nlu.calibration import calibration_error, fit_logistic, fit_temperature, separation, softmax
+from nlu.calibration import (
+    calibration_error,
+    fit_logistic,
+    fit_temperature,
+    macro_f1,
+    separation,
+    softmax,
+)
 
 
 def test_a_fitted_probability_is_the_share_that_is_right() -> None:
@@ -50,3 +57,12 @@ def test_separation_counts_pairs_and_ties_by_half() -> None:
     assert separation(np.array([1.0, 1, 1, 1]), positive) == 0.5
     assert separation(np.array([3.0, 1, 2, 1]), positive) == 0.625
     assert separation(np.array([1.0, 2]), np.array([True, True])) == 0.5
+
+
+def test_macro_f1_counts_every_name_the_same_and_one_that_is_only_guessed_too() -> None:
+    assert macro_f1([0, 0, 0, 0, 1], [0, 0, 0, 0, 0]) == pytest.approx((8 / 9 + 0) / 2)
+    assert macro_f1("aab", "acb") == pytest.approx((2 / 3 + 0 + 1) / 3)
+
+
+def test_macro_f1_knows_that_nothing_understood_is_no_intent() -> None:
+    assert macro_f1(["a", "b"], ["a", ""]) == pytest.approx(1 / 2)

@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 import pytest
 
 from bot.domain.understanding import Level
-from nlu.comparison import Comparison, compare
+from nlu.comparison import Comparison, _sign_test, compare
 from nlu.evaluation import ask, report
 from nlu.page import page
 from nlu.reading import TrainingData
@@ -39,6 +39,14 @@ async def test_what_changed_is_told_by_message() -> None:
     ]
     assert [(one.before, one.after) for one in found.otherwise_wrong] == [("out_of_scope", "b")]
     assert found.now_wrong == ()
+
+
+@pytest.mark.parametrize(("gained", "lost"), [(900, 300), (5000, 5000), (1, 5000)])
+def test_the_chance_of_a_difference_can_be_told_of_any_number(gained: int, lost: int) -> None:
+    chance = _sign_test(gained, lost)
+    assert 0 <= chance <= 1
+    assert chance == _sign_test(lost, gained)
+    assert (chance > 0.9) == (gained == lost)
 
 
 @pytest.mark.parametrize(

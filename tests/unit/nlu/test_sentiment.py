@@ -19,6 +19,10 @@ def label(text: str) -> str:
         "great quality, love it",
         "best shop ever",
         "wunderschöne Lampe",
+        "Das T-Shirt ist super",
+        "The T-shirt is great",
+        "das ist mega gut",
+        "isn't bad at all",
     ],
 )
 def test_praise_is_positive(text: str) -> None:
@@ -36,6 +40,12 @@ def test_praise_is_positive(text: str) -> None:
         "ihr seid das Letzte",
         "worst company, absolutely useless",
         "ich bin sehr enttäuscht 😡",
+        "my t-shirt is awful",
+        "Das T-Shirt ist furchtbar",
+        "super schlecht",
+        "super angry with you",
+        "mega enttäuscht",
+        "it isnt good",
     ],
 )
 def test_anger_is_negative(text: str) -> None:
