@@ -1,6 +1,6 @@
-"""Whether a regex of the training data is safe to ask: `(a+)+$` would keep the server busy for years over forty letters.
+"""What a regex can start with, and whether it is safe to ask: `(a+)+$` would take years over forty letters.
 
-Tried out, since it cannot be proved: on long texts of what the pattern itself is made of, against the clock.
+Both are read off its parts, for which the standard library has no public way: this is the only module that asks.
 """
 
 from __future__ import annotations
@@ -8,9 +8,9 @@ from __future__ import annotations
 import re
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
-from re import _parser  # type: ignore[attr-defined]  # there is no public way to ask what a pattern consists of
+from re import _parser  # type: ignore[attr-defined]
 from types import FrameType
 from typing import Any
 
@@ -32,6 +32,9 @@ _SAMPLES = {
     "CATEGORY_NOT_SPACE": "a",
     "CATEGORY_NOT_WORD": "-",
 }
+
+
+# ── Is it slow? Tried out on long texts of what it is made of, since it cannot be proved ────────
 
 
 def slow_text(pattern: str) -> str:
@@ -117,3 +120,64 @@ def _in_time(pattern: re.Pattern[str], text: str) -> bool:
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
         signal.signal(signal.SIGVTALRM, before)
     return True
+
+
+# ── What does it start with? ────────────────────────────────────────────────────────────────────
+
+
+def openings(pattern: str, length: int) -> set[str]:
+    """What a match can start with: so many characters, fewer where anything may follow."""
+    growing, finished = _grow({""}, _parser.parse(pattern), length)
+    return growing | finished
+
+
+def _grow(growing: set[str], parts: Iterable[tuple[Any, Any]], length: int) -> tuple[set[str], set[str]]:
+    finished: set[str] = set()
+    for kind, detail in parts:
+        longer, ended = _step(growing, str(kind), detail, length)
+        finished |= ended | {start for start in longer if len(start) == length}
+        growing = {start for start in longer if len(start) < length}
+        if not growing:
+            break
+    return growing, finished
+
+
+def _step(growing: set[str], kind: str, detail: Any, length: int) -> tuple[set[str], set[str]]:
+    if kind in {"AT", "ASSERT", "ASSERT_NOT"}:  # they take no room
+        return growing, set()
+    if kind == "SUBPATTERN":
+        return _grow(growing, detail[-1], length)
+    if kind == "BRANCH":
+        both = [_grow(growing, branch, length) for branch in detail[1]]
+        return set[str]().union(*(one for one, _ in both)), set[str]().union(*(one for _, one in both))
+    if kind == "MAX_REPEAT":
+        fewest, most, inner = detail
+        longer, finished = _grow(growing, inner, length)
+        unchanged = growing if fewest == 0 else set()
+        if most == 1:
+            return unchanged | longer, finished
+        # Once more is more letters again: what is still growing may go on with anything.
+        return unchanged, finished | longer
+    letters = _all_letters(kind, detail)
+    if letters is None:
+        return set(), growing
+    return {start + letter for start in growing for letter in letters}, set()
+
+
+def _all_letters(kind: str, detail: Any) -> list[str] | None:
+    """What may stand at one place; None when that is too much to list."""
+    if kind == "LITERAL":
+        return [chr(detail)]
+    if kind != "IN":
+        return None
+    found: list[str] = []
+    for inner, value in detail:
+        if str(inner) == "LITERAL":
+            found.append(chr(value))
+        elif str(inner) == "RANGE":
+            found += map(chr, range(value[0], value[1] + 1))
+        elif str(value) == "CATEGORY_DIGIT":
+            found += "0123456789"
+        else:
+            return None
+    return found

@@ -10,12 +10,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from re import _parser  # type: ignore[attr-defined]  # there is no public way to ask what a pattern starts with
-from typing import Any
 
 from msgspec import Struct
 
 from bot.domain.understanding import Level
+from nlu.patterns import openings
 
 
 class Signal(Struct, frozen=True, eq=False):
@@ -354,65 +353,7 @@ def _begun(opening: str) -> set[int]:
     return set().union(*(_STARTS.get(opening[:length], ()) for length in range(1, len(opening) + 1)))
 
 
-def openings(pattern: re.Pattern[str]) -> set[str]:
-    """What a match can start with: `OPENING` characters, fewer where anything may follow."""
-    growing, finished = _grow({""}, _parser.parse(pattern.pattern))
-    return growing | finished
-
-
-def _grow(growing: set[str], parts: Iterable[tuple[Any, Any]]) -> tuple[set[str], set[str]]:
-    finished: set[str] = set()
-    for kind, detail in parts:
-        longer, ended = _step(growing, str(kind), detail)
-        finished |= ended | {start for start in longer if len(start) == OPENING}
-        growing = {start for start in longer if len(start) < OPENING}
-        if not growing:
-            break
-    return growing, finished
-
-
-def _step(growing: set[str], kind: str, detail: Any) -> tuple[set[str], set[str]]:
-    if kind in {"AT", "ASSERT", "ASSERT_NOT"}:  # they take no room
-        return growing, set()
-    if kind == "SUBPATTERN":
-        return _grow(growing, detail[-1])
-    if kind == "BRANCH":
-        both = [_grow(growing, branch) for branch in detail[1]]
-        return set[str]().union(*(one for one, _ in both)), set[str]().union(*(one for _, one in both))
-    if kind == "MAX_REPEAT":
-        fewest, most, inner = detail
-        longer, finished = _grow(growing, inner)
-        unchanged = growing if fewest == 0 else set()
-        if most == 1:
-            return unchanged | longer, finished
-        # Once more is more letters again: what is still growing may go on with anything.
-        return unchanged, finished | longer
-    letters = _letters(kind, detail)
-    if letters is None:
-        return set(), growing
-    return {start + letter for start in growing for letter in letters}, set()
-
-
-def _letters(kind: str, detail: Any) -> list[str] | None:
-    """What may stand at one place; None when that is too much to list."""
-    if kind == "LITERAL":
-        return [chr(detail)]
-    if kind != "IN":
-        return None
-    found: list[str] = []
-    for inner, value in detail:
-        if str(inner) == "LITERAL":
-            found.append(chr(value))
-        elif str(inner) == "RANGE":
-            found += map(chr, range(value[0], value[1] + 1))
-        elif str(value) == "CATEGORY_DIGIT":
-            found += "0123456789"
-        else:
-            return None
-    return found
-
-
 _STARTS: dict[str, list[int]] = {}
 for _number, _one in enumerate(SIGNALS):
-    for _start in openings(_one.pattern):
+    for _start in openings(_one.pattern.pattern, OPENING):
         _STARTS.setdefault(_start, []).append(_number)

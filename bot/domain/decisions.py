@@ -244,7 +244,7 @@ def _unsure(case: Case, turn: Turn, policy: Policy, now: datetime) -> Decision |
     understood = turn.understanding
     if is_sure(understood, policy):
         return None
-    if case.clarified:
+    if case.clarified or _is_never_answered(understood, policy):
         return Decision(
             case=case, rule="unsure", hand_off=Reason.LOW_CONFIDENCE, detail=understood.intent.name
         )
@@ -298,6 +298,14 @@ def _names_a_matter(understood: Understanding, policy: Policy) -> bool:
         understood.intent.name not in (OUT_OF_SCOPE, PERSON) and answer is not None and not answer.smalltalk
     )
     return about and is_sure(understood, policy)
+
+
+def _is_never_answered(understood: Understanding, policy: Policy) -> bool:
+    """Sure enough for other matters, while no confidence is enough for this one: to ask would change nothing."""
+    intent = understood.intent
+    answer = policy.book.answers.get(intent.name)
+    small = answer is not None and answer.smalltalk
+    return not small and threshold(intent.name, policy) > 1 and intent.confidence >= policy.threshold
 
 
 def _candidates(understood: Understanding, policy: Policy) -> tuple[str, ...]:

@@ -139,6 +139,14 @@ def test_low_confidence_asks_once_with_the_likeliest_two_and_then_hands_off() ->
     assert decide(unsure.case, turn("hours", 0.3), policy(), NOON).hand_off is Reason.LOW_CONFIDENCE
 
 
+def test_what_no_confidence_is_enough_for_is_handed_off_without_a_question() -> None:
+    never = policy(thresholds={"hours": 2.0})
+    handed = decide(case(), turn("hours", 0.99), never, NOON)
+    assert (handed.hand_off, handed.detail, handed.says) == (Reason.LOW_CONFIDENCE, "hours", ())
+    assert decide(case(), turn("hours", 0.3), never, NOON).rule == "clarify"  # it may be about something else
+    assert decide(case(), turn("hours", 0.99), policy(), NOON).hand_off is None
+
+
 def test_a_pressed_button_is_an_answer() -> None:
     unsure = decide(case(), turn("hours", 0.3), policy(), NOON).case
     pressed = turn("", 0.0, press=Press(question="q1", choice="returns"))

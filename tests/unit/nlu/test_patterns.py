@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bot.domain.errors import BadData
-from nlu.patterns import slow_text
+from nlu.patterns import openings, slow_text
 from nlu.reading import read
 from nlu.training import train
 
@@ -73,3 +73,17 @@ def test_training_names_the_line_and_the_way_out(tmp_path: Path) -> None:
     )
     with pytest.raises(BadData, match=r"nlu\.yml:10: `\(.*` takes too long .* upper limit"):
         asyncio.run(train([file], tmp_path / "models"))
+
+
+@pytest.mark.parametrize(
+    ("pattern", "starts"),
+    [
+        ("(?<!\\w)(?:an)?fangen", {"anfa", "fang"}),
+        ("[äa]b(?:c|de)", {"äbc", "äbde", "abc", "abde"}),
+        ("x\\w*y", {"x", "xy"}),
+        ("a(?:b ){0,3}c", {"ac", "ab "}),
+        ("\\d", set("0123456789")),
+    ],
+)
+def test_a_pattern_says_what_a_match_can_start_with(pattern: str, starts: set[str]) -> None:
+    assert openings(pattern, 4) == starts
