@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from bot.domain.ports import Understander
 from bot.domain.understanding import Context, Intent, Level, Understanding
-from nlu.calibration import BINS, calibration_error, separation
-from nlu.models import OUT_OF_SCOPE, Model, out_of_fold
+from nlu.calibration import BINS, calibration_error, macro_f1, separation
+from nlu.features import normalise, tokens
+from nlu.models import OUT_OF_SCOPE, Model, learned, out_of_fold
 from nlu.promises import NEVER, Kept, keep, table
 from nlu.reading import Example, TrainingData
 
@@ -189,7 +190,10 @@ def _report(model: str, data: TrainingData, pairs: Pairs) -> Report:
         model=model,
         n=len(pairs),
         accuracy=_share(correct),
-        macro_f1=_mean([score.f1 for score in per_intent.values()]),
+        macro_f1=round(
+            macro_f1((example.intent for example, _ in pairs), (found.intent.name for _, found in pairs)),
+            4,
+        ),
         ece=round(calibration_error(confidence, correct), 4),
         in_scope_accuracy=_share(correct[inside]),
         out_of_scope=_out_of_scope(pairs, ~inside, per_intent),
@@ -364,16 +368,17 @@ def _unknown(engine: Understander, data: TrainingData) -> Iterator[str]:
 
 
 def _leaked(model: Model, data: TrainingData) -> Iterator[str]:
-    learned = {" ".join(one.text.lower().split()) for one in out_of_fold(model)}
+    known = {_read_as(text) for text in learned(model)}
     for example in data.examples:
-        if " ".join(example.text.lower().split()) in learned:
+        if _read_as(example.text) in known:
             short = example.text if len(example.text) <= 50 else f"{example.text[:49]}…"
             yield f'{example.file}:{example.line}: "{short}" is in the training data too, so it proves nothing'
 
 
+def _read_as(text: str) -> str:
+    """Texts of which this is the same are the same to a model."""
+    return " ".join(tokens(normalise(text))) or text
+
+
 def _share(values: NDArray[np.bool_]) -> float:
     return round(float(values.mean()), 4) if len(values) else 0.0
-
-
-def _mean(values: Sequence[float]) -> float:
-    return round(sum(values) / len(values), 4) if values else 0.0

@@ -35,6 +35,7 @@ ID = re.compile(r"(?:[a-z]+:)?[A-Za-z0-9]+")  # an id of another engine's model 
 FORMAT = 1  # counted up when older files can no longer be understood
 ID_DIGITS = 16
 OUT_OF_SCOPE = "out_of_scope"
+LEARNED = "learned"  # array: texts of all examples
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -72,7 +73,8 @@ class Model(Struct, frozen=True, kw_only=True):
     [n-grams, intents]), `bias`; `near_…`: the weightiest n-grams of each training example, by intent;
     `oof_…`: what each example got from a model that had not seen it; `urgent` (float16, [n-grams, steps]):
     the lines of the urgency levels, where there are labels; `boost` (float16, [numbers, intents]): weights of the
-    sentence embedding, of a model that was trained with one.
+    sentence embedding, of a model that was trained with one; `learned`: the texts of all examples, where the `oof_…`
+    name only some of them. `oof_predicted` is the number of intents where no intent was named.
     """
 
     id: str
@@ -89,7 +91,7 @@ class OutOfFold(Struct, frozen=True, kw_only=True):
 
     text: str
     expected: str
-    predicted: str
+    predicted: str  # empty: none was named
     confidence: float
     out_of_scope: float
 
@@ -140,8 +142,13 @@ def texts(array: NDArray[np.uint8]) -> list[str]:
     return array.tobytes().decode().split("\n") if array.size else []
 
 
+def learned(model: Model) -> list[str]:
+    """The texts it was trained on; of a Rasa model of an older version only those that were held out once."""
+    return texts(model.arrays.get(LEARNED, model.arrays["oof_texts"]))
+
+
 def out_of_fold(model: Model) -> Iterator[OutOfFold]:
-    arrays, intents = model.arrays, model.facts.intents
+    arrays, intents = model.arrays, (*model.facts.intents, "")
     columns = ("oof_expected", "oof_predicted", "oof_confidence", "oof_strange")
     rows = zip(texts(arrays["oof_texts"]), *(arrays[column] for column in columns), strict=True)
     for text, expected, predicted, confidence, strange in rows:
@@ -198,7 +205,10 @@ class Models:
         self._folder.mkdir(parents=True, exist_ok=True)
         path, draft = self._path(id), self._folder / f".{id}.{os.getpid()}.{os.urandom(4).hex()}.draft"
         try:
-            draft.write_bytes(content)
+            with draft.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
             _read(draft, id)
             draft.replace(path)
         finally:
@@ -211,22 +221,28 @@ class Models:
         return found
 
     def summaries(self) -> list[Summary]:
-        """Newest first, damaged ones last."""
-        found = [self._summary(path) for path in sorted(self._folder.glob("*.npz"))]
+        """Newest first, damaged ones last; only the head of each is read. What is not named like a model is none."""
+        paths = sorted(path for path in self._folder.glob("*.npz") if ID.fullmatch(_id(path)))
+        found = [self._summary(path) for path in paths]
         return sorted(
             found, key=lambda one: one.created_at.timestamp() if one.created_at else 0.0, reverse=True
         )
 
     def latest(self) -> str:
         """The id of the newest usable model, or an empty string."""
-        return next((summary.id for summary in self.summaries() if not summary.damaged), "")
+        return next((one.id for one in self.summaries() if not one.damaged and self._is_sound(one.id)), "")
 
     def prune(self, keep: int, protect: Collection[str] = ()) -> list[str]:
         """Remove all but the newest `keep`; a protected id (the live model) always stays. Says what went."""
-        gone = [summary.id for summary in self.summaries()[max(keep, 0) :] if summary.id not in protect]
-        for id in gone:
-            self._path(id).unlink(missing_ok=True)
-        return gone
+        old = [summary.id for summary in self.summaries()[max(keep, 0) :] if summary.id not in protect]
+        return [id for id in old if _removed(self._path(id))]
+
+    def _is_sound(self, id: str) -> bool:
+        try:
+            self.load(id)
+        except (BadData, Unknown):
+            return False
+        return True
 
     def _path(self, id: str) -> Path:
         if not ID.fullmatch(id):
@@ -234,7 +250,7 @@ class Models:
         return self._folder / f"{id.replace(':', '-')}.npz"
 
     def _summary(self, path: Path) -> Summary:
-        id = path.stem.replace("-", ":")
+        id = _id(path)
         try:
             with _open(path, id) as members:
                 facts, created_at = _decode(members["facts"]), _time(members["created_at"])
@@ -248,6 +264,19 @@ class Models:
             examples=facts.examples,
             scores=facts.scores,
         )
+
+
+def _id(path: Path) -> str:
+    return path.stem.replace("-", ":")
+
+
+def _removed(path: Path) -> bool:
+    """What cannot be removed stays: no training has to fail for it."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError:
+        return False
+    return True
 
 
 def _read(path: Path, id: str) -> Model:
@@ -286,6 +315,8 @@ def _open(path: Path, id: str) -> Iterator[np.lib.npyio.NpzFile]:
         file = path.open("rb")
     except FileNotFoundError as exc:
         raise Unknown(f'There is no model "{id}"; `switchboard models` lists those there are.') from exc
+    except OSError as exc:
+        raise _damaged(path, exc.strerror) from exc
     with file:
         try:
             members = np.load(file, allow_pickle=False)

@@ -19,7 +19,7 @@ from nlu.calibration import Floats
 from nlu.models import OUT_OF_SCOPE, Model
 
 BORROWED = 50  # messages; measured: 10 break the promise, 100 are no better
-NEVER = 2.0  # no confidence is as high: the intent's messages are asked about or handed off
+NEVER = 2.0  # no confidence is as high: the intent's messages are handed off
 
 Flags = NDArray[np.bool_]
 Columns = NDArray[np.intp]
@@ -31,7 +31,7 @@ class Table(Struct, frozen=True, eq=False):
 
     intents: tuple[str, ...]
     expected: Columns
-    predicted: Columns
+    predicted: Columns  # the number of intents: none was named
     confidence: Floats
 
 
@@ -62,7 +62,8 @@ def keep(seen: Table, wrong_answers: float) -> Kept:
     """The least confidence for each intent so that at most `wrong_answers` (0..1) of the answers are wrong."""
     intents, predicted, confidence = seen.intents, seen.predicted, seen.confidence
     wrong = predicted != seen.expected
-    answerable = predicted != (intents.index(OUT_OF_SCOPE) if OUT_OF_SCOPE in intents else -1)
+    outside = intents.index(OUT_OF_SCOPE) if OUT_OF_SCOPE in intents else -1
+    answerable = (predicted != outside) & (predicted < len(intents))
     everybody = _curve(confidence[answerable], wrong[answerable])
     least = {
         intent: _least(confidence[predicted == place], wrong[predicted == place], everybody, wrong_answers)
@@ -70,7 +71,7 @@ def keep(seen: Table, wrong_answers: float) -> Kept:
         if intent != OUT_OF_SCOPE
     }
     answered = answerable & (
-        confidence >= np.array([least.get(intent, NEVER) for intent in intents])[predicted]
+        confidence >= np.array([least.get(intent, NEVER) for intent in (*intents, "")])[predicted]
     )
     return Kept(
         wrong_answers=wrong_answers,

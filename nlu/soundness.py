@@ -11,8 +11,8 @@ Arrays = dict[str, NDArray[Any]]
 
 _NUMBERS = ("idf", "weights", "bias", "near_values", "oof_confidence", "oof_strange", "urgent", "boost")
 _WHOLE = ("near_starts", "near_columns", "near_intents", "oof_expected", "oof_predicted")
-_TEXTS = ("words", "characters", "oof_texts")
-_OPTIONAL = frozenset({"urgent", "boost"})
+_TEXTS = ("words", "characters", "oof_texts", "learned")
+_OPTIONAL = frozenset({"urgent", "boost", "learned"})
 
 
 def check(arrays: Arrays, intents: int, steps: int) -> None:
@@ -28,8 +28,8 @@ def check(arrays: Arrays, intents: int, steps: int) -> None:
     rows = len(arrays["oof_expected"])
     for name in ("oof_predicted", "oof_confidence", "oof_strange"):
         _is(arrays[name].shape == (rows,), name)
-    for name in ("oof_expected", "oof_predicted"):
-        _is(_below(arrays[name], intents), name)
+    _is(_below(arrays["oof_expected"], intents), "oof_expected")
+    _is(_below(arrays["oof_predicted"], intents + 1), "oof_predicted")  # one more: no intent was named
 
 
 def _weights(arrays: Arrays, intents: int, steps: int) -> None:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from bot.domain.errors import BadData, EngineUnavailable
 from nlu import training as embedded
-from nlu.models import Arrays, Model, Models, blob, texts
+from nlu.models import LEARNED, Arrays, Model, Models, blob, texts
 from nlu.rasa import wording
 from nlu.rasa.remote import Remote, together
 from nlu.rasa.server import Prediction, RasaServer
@@ -96,8 +96,10 @@ async def _judged(
         if not asked:
             continue
         file, _ = await server.train(wording.document(pipeline, data, seen))
-        predictions = {one.text: one for one in await server.judge(file, wording.questions(asked))}
-        _forget(folder, file)
+        try:
+            predictions = {one.text: one for one in await server.judge(file, wording.questions(asked))}
+        finally:
+            _forget(folder, file)
         for example in asked:
             prediction = predictions.get(wording.clean(example.text))
             found = witnesses.get((example.text, example.intent))
@@ -171,8 +173,9 @@ def _table(stand_in: Model, cases: Sequence[Case], rows: NDArray[np.intp]) -> Ar
         if key.startswith("oof_") and key != "oof_texts" and len(array) == len(written)
     }
     right, strange = confidences(cases)
-    predicted = [places.get(case.rasa.intent, places[case.witness.intent]) for case in cases]
+    predicted = [places.get(case.rasa.intent, len(places)) for case in cases]
     return found | {
+        LEARNED: arrays["oof_texts"],
         "oof_texts": blob([written[row] for row in rows]),
         "oof_predicted": np.array(predicted, dtype=np.uint16),
         "oof_confidence": right.astype(np.float32),

@@ -13,10 +13,9 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from nlu.calibration import Floats, Logistic, calibration_error, fit_logistic, separation
+from nlu.calibration import SURE, Floats, Logistic, calibration_error, fit_logistic, macro_f1, separation
 from nlu.models import OUT_OF_SCOPE
 
-SURE = 0.6  # where the shipped configuration starts to answer
 PENALTY = 1.0  # on standardised weights: three hundred cases must not make anybody sure of everything
 FURTHEST = 5.0  # of a log-odds; 99.3 % and 99.9 % differ in nothing that was counted
 
@@ -32,7 +31,9 @@ class Said(Struct, frozen=True):
 
 
 class Case(Struct, frozen=True, kw_only=True):
-    """A held-out example: what it means, what Rasa said, what the stand-in said, neither having seen it."""
+    """A held-out example: what it means, what Rasa said (an empty intent: none), what the stand-in said, neither
+    having seen it.
+    """
 
     truth: str
     rasa: Said
@@ -61,6 +62,7 @@ def evidence(rasa: Said, witness: Said) -> tuple[float, ...]:
 def fit(cases: Sequence[Case]) -> Trust:
     """An imagined text that nobody understands, and one that everybody does, keep small sets from extremes."""
     rows = [evidence(case.rasa, case.witness) for case in cases]
+    named = np.array([*(bool(case.rasa.intent) for case in cases), True, True])  # others are never answered
     lost = evidence(Said("-", 0.1), Said("", 0.0, 1.0))
     plain = evidence(Said("-", 0.99), Said("-", 0.99, 0.01))
     table = np.array([*rows, lost, plain])
@@ -68,7 +70,7 @@ def fit(cases: Sequence[Case]) -> Trust:
     strange = np.array([*(case.truth == OUT_OF_SCOPE for case in cases), True, False])
     known = strange[: len(cases)].any()
     return Trust(
-        right=fit_logistic(table, right, PENALTY),
+        right=fit_logistic(table[named], right[named], PENALTY),
         strange=fit_logistic(table, strange, PENALTY) if known else None,
     )
 
@@ -82,7 +84,7 @@ def _odds(share: float) -> float:
 
 
 def confidences(cases: Sequence[Case]) -> tuple[Floats, Floats]:
-    """Confidence and strangeness of each case, by a fit on the other half: none judges itself."""
+    """Confidence (0 where Rasa named no intent) and strangeness of each case, by a fit on the other half."""
     half = np.arange(len(cases)) % 2 == 0
     right, strange = np.zeros(len(cases)), np.zeros(len(cases))
     for held in (half, ~half):
@@ -90,7 +92,7 @@ def confidences(cases: Sequence[Case]) -> tuple[Floats, Floats]:
         for number in np.flatnonzero(held).tolist():
             case = cases[number]
             seen = evidence(case.rasa, case.witness)
-            right[number] = trust.right(seen)
+            right[number] = trust.right(seen) if case.rasa.intent else 0.0
             strange[number] = trust.strange(seen) if trust.strange else case.witness.strange
     return right, strange
 
@@ -103,7 +105,7 @@ def scores(cases: Sequence[Case]) -> dict[str, float]:
     answered = (right >= SURE) & np.array([case.rasa.intent != OUT_OF_SCOPE for case in cases])
     found = {
         "accuracy": float(correct.mean()),
-        "macro_f1": _macro_f1(cases),
+        "macro_f1": macro_f1((case.truth for case in cases), (case.rasa.intent for case in cases)),
         "ece": calibration_error(right, correct),
         "answered": float(answered.mean()),
         "right_when_answered": float(correct[answered].mean()) if answered.any() else 0.0,
@@ -111,13 +113,3 @@ def scores(cases: Sequence[Case]) -> dict[str, float]:
     if outside.any():
         found["out_of_scope_auroc"] = separation(strange, outside)
     return {key: round(value, 4) for key, value in found.items()}
-
-
-def _macro_f1(cases: Sequence[Case]) -> float:
-    names = {case.truth for case in cases} | {case.rasa.intent for case in cases}
-    found = []
-    for name in names:
-        hits = sum(case.truth == name == case.rasa.intent for case in cases)
-        total = sum((case.truth == name) + (case.rasa.intent == name) for case in cases)
-        found.append(2 * hits / total)
-    return sum(found) / len(found)

@@ -176,6 +176,15 @@ async def test_examples_that_leaked_into_the_training_are_named(
     )
 
 
+async def test_what_a_model_reads_as_one_of_its_examples_has_leaked_too(
+    engine: Embedded, model: Model
+) -> None:
+    texts = ("haaaallo", "where is my order 88213", "👍", "/hallo!")
+    examples = tuple(Example(text=text, intent="greeting", file="t.yml", line=1) for text in texts)
+    found = await evaluate(engine, TrainingData(examples=examples), model)
+    assert [one.split('"')[1] for one in found.warnings] == ["haaaallo", "where is my order 88213"]
+
+
 def test_cross_validation_needs_no_file_and_no_training(model: Model) -> None:
     found = cross_validation(model)
     assert found.n == model.facts.examples

@@ -1,5 +1,6 @@
 """Model files: found again as they were, noticed when they were not."""
 
+import os
 import re
 import zipfile
 from collections.abc import Callable
@@ -86,7 +87,6 @@ def test_models_are_listed_newest_first_and_damaged_ones_last(model: Model, tmp_
     first = models.summaries()[0]
     assert (first.intents, first.examples, first.engine) == (5, 42, "embedded")
     assert first.scores["accuracy"] > 0
-    assert models.latest() == "new"
 
 
 def test_a_folder_that_is_not_there_has_no_models(tmp_path: Path) -> None:
@@ -223,3 +223,65 @@ def test_a_damaged_model_is_not_given_to_others(model: Model, tmp_path: Path) ->
     path.write_bytes(path.read_bytes()[:-30] + bytes(30))
     with pytest.raises(BadData, match="cannot be used"):
         Models(tmp_path).read(model.id)
+
+
+def altered(path: Path, array: str = "weights") -> None:
+    """One byte of an array, so that the head of the file says nothing of it."""
+    with zipfile.ZipFile(path) as archive:
+        start = archive.getinfo(f"{array}.npy").header_offset + 400
+    content = bytearray(path.read_bytes())
+    content[start] ^= 0x10
+    path.write_bytes(bytes(content))
+
+
+@pytest.mark.parametrize("name", ["{}.backup.npz", "copy of {}.npz", "{} (1).npz", "{}-old.npz"])
+def test_a_file_that_is_not_named_like_a_model_is_none(model: Model, tmp_path: Path, name: str) -> None:
+    models = Models(tmp_path)
+    odd = tmp_path / name.format(model.id)
+    odd.write_bytes(models.save(older(model, 1, model.id)).read_bytes())
+    assert [one.id for one in models.summaries()] == [model.id]
+    assert (models.latest(), models.prune(0), odd.exists()) == (model.id, [model.id], True)
+
+
+def test_the_latest_is_the_newest_that_really_loads(model: Model, tmp_path: Path) -> None:
+    folder = Models(tmp_path)
+    folder.save(model)
+    facts = msgspec.structs.replace(model.facts, temperature=2.0)
+    newer = msgspec.structs.replace(
+        model, id=models.name(facts, model.arrays), facts=facts, created_at=NOW + timedelta(days=1)
+    )
+    path = folder.save(newer)
+    assert folder.latest() == newer.id
+    altered(path)
+    assert [one.damaged for one in folder.summaries()] == ["", ""]
+    assert folder.latest() == model.id
+
+
+def test_a_folder_named_like_a_model_is_a_damaged_one_and_stays(model: Model, tmp_path: Path) -> None:
+    models = Models(tmp_path)
+    models.save(model)
+    (tmp_path / "abc.npz").mkdir()
+    assert [bool(one.damaged) for one in models.summaries()] == [False, True]
+    assert models.latest() == model.id
+    assert models.prune(1) == []
+
+
+def test_a_file_from_elsewhere_is_on_disk_before_it_gets_its_name(
+    model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = Models(tmp_path).save(model).read_bytes()
+    synced: list[int] = []
+    fsync, replace = os.fsync, Path.replace
+
+    def noted(handle: int) -> None:
+        synced.append(os.fstat(handle).st_size)
+        fsync(handle)
+
+    def named(draft: Path, path: Path) -> Path:
+        assert synced == [len(content)]
+        return replace(draft, path)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    monkeypatch.setattr(Path, "replace", named)
+    Models(tmp_path / "there").write(model.id, content)
+    assert Models(tmp_path / "there").latest() == model.id

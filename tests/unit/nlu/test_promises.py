@@ -7,6 +7,7 @@ from nlu.models import Model
 from nlu.promises import NEVER, Table, keep, table
 
 INTENTS = ("a", "b", "out_of_scope")
+COLUMNS = ("expected", "predicted", "confidence")
 
 
 def seen(*parts: tuple[str, int, float, float]) -> Table:
@@ -59,6 +60,15 @@ def test_what_is_as_sure_is_answered_together() -> None:
 def test_out_of_scope_has_no_threshold_and_an_intent_nobody_was_taken_for_is_handed_off() -> None:
     kept = keep(seen(("a", 500, 0.0, 0.9), ("out_of_scope", 50, 0.0, 0.9)), 0.05)
     assert kept.thresholds == {"a": pytest.approx(0.9), "b": NEVER}
+
+
+def test_a_message_for_which_no_intent_was_named_is_never_answered() -> None:
+    silent = Table(INTENTS, np.zeros(500, int), np.full(500, len(INTENTS)), np.zeros(500))
+    known = seen(("a", 500, 0.0, 0.9))
+    both = Table(*(INTENTS, *(np.append(getattr(known, name), getattr(silent, name)) for name in COLUMNS)))
+    kept = keep(both, 0.02)
+    assert kept.thresholds == keep(known, 0.02).thresholds
+    assert (kept.answered, keep(both, 1.0).answered) == (0.5, 0.5)
 
 
 def test_a_stricter_promise_answers_no_more(model: Model) -> None:

@@ -59,6 +59,15 @@ def test_strangeness_is_learned_where_examples_are_out_of_scope() -> None:
     assert fit(inside).strange is None
 
 
+def test_where_no_intent_was_named_there_is_no_confidence_and_nothing_to_learn() -> None:
+    cases = boasting(200)
+    silent = [Case(truth="intent1", rasa=Said("", 0.95), witness=Said("intent1", 0.8, 0.1))] * 200
+    right, _ = confidences(cases + silent)
+    assert right[:200].min() > 0
+    assert right[200:].max() == 0
+    assert fit(cases + silent).right == fit(cases).right
+
+
 def test_scores_are_shares() -> None:
     found = scores(boasting(200))
     assert found["accuracy"] == pytest.approx(0.75, abs=0.08)
