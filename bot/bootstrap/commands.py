@@ -23,7 +23,7 @@ from bot.bootstrap.models import Shelf
 from bot.bootstrap.parts import Parts, assembled
 from bot.bootstrap.serving import have_a_model
 from bot.config import Account, Settings, Url
-from bot.domain.errors import SwitchboardError, TooLate, Unknown
+from bot.domain.errors import BadData, SwitchboardError, TooLate, Unknown
 from bot.domain.ids import new_id
 from bot.domain.messages import Address, Direction, Event, EventKind, EventState, Inbound, Message
 from bot.domain.ports import (
@@ -133,12 +133,15 @@ async def models(settings: Settings) -> list[dict[str, Any]]:
     ]
 
 
-async def _kept(settings: Settings, shelf: Shelf, summary: Summary) -> dict[str, float]:
-    """What the model makes of the promise, if one is made and the model is good for anything."""
+async def _kept(settings: Settings, shelf: Shelf, summary: Summary) -> dict[str, Any]:
+    """What the model makes of the promise, if one is made and the model is good for anything; that may show only now."""
     promise = settings.nlu.thresholds.wrong_answers
     if promise is None or summary.damaged:
         return {}
-    kept = keep(table(await shelf.get(summary.id)), promise)
+    try:
+        kept = keep(table(await shelf.get(summary.id)), promise)
+    except (BadData, Unknown) as exc:
+        return {"damaged": str(exc)}
     return {"wrong_answers": promise, "can_answer": kept.answered}
 
 

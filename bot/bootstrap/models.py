@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 import msgspec
 
 from bot.bootstrap import understanding
 from bot.bootstrap.engines import now
 from bot.config import Settings
+from bot.domain.errors import BadData, Unknown
 from bot.domain.ports import Files, Store, Understander
 from bot.services.sharing import SharedModels
 from bot.services.tuning import Tuning
@@ -24,16 +27,20 @@ class Shelf:
         self._http = http
         self._here = Models(Path(settings.nlu.models))
         self._shared = SharedModels(store, files, self._here, now) if settings.shared else None
-        self._tables: dict[str, Table] = {}
+        self._tables = WeakKeyDictionary[Understander, Table]()  # each as long as its engine
         self._kept: tuple[tuple[str, float], Kept] | None = None
         self.tuning = Tuning(store, self.load, now)
 
     async def load(self, id: str) -> Understander:
         """An engine with this model. Raises `BadData`, `Unknown`, `StoreUnavailable`."""
         model = await self.get(id)
-        at_work = {one: rows for one, rows in self._tables.items() if one == self.tuning.in_hand}
-        self._tables = {**at_work, id: table(model)}  # what was loaded last may be the next at work
-        return await asyncio.to_thread(understanding.engine, self._settings, self._http, model)
+
+        async def is_live() -> bool:
+            return (await self.tuning.live())[0] == id
+
+        engine = await asyncio.to_thread(understanding.engine, self._settings, self._http, model, is_live)
+        self._tables[engine] = table(model)
+        return engine
 
     async def get(self, id: str) -> Model:
         """From wherever it is. Raises `BadData`, `Unknown`, `StoreUnavailable`."""
@@ -43,10 +50,10 @@ class Shelf:
     def promised(self, wrong_answers: float) -> Kept | None:
         """What the model at work makes of a promise; None when there is no model. Computed once for each."""
         id = self.tuning.in_hand
-        if id not in self._tables:
+        if not id:
             return None
         if self._kept is None or self._kept[0] != (id, wrong_answers):
-            self._kept = ((id, wrong_answers), keep(self._tables[id], wrong_answers))
+            self._kept = ((id, wrong_answers), keep(self._tables[self.tuning.engine], wrong_answers))
         return self._kept[1]
 
     def thresholds(self, wrong_answers: float) -> Mapping[str, float]:
@@ -73,5 +80,12 @@ class Shelf:
         )
 
     async def latest(self) -> str:
-        """The id of the newest usable model, or an empty string."""
-        return next((summary.id for summary in await self.summaries() if not summary.damaged), "")
+        """The id of the newest usable model, or an empty string. Raises `StoreUnavailable`."""
+        return await self.first_sound([one.id for one in await self.summaries() if not one.damaged])
+
+    async def first_sound(self, ids: Sequence[str]) -> str:
+        """Of these the first that can be loaded, or an empty string: a summary tells nothing of damage further in."""
+        for id in ids:
+            with suppress(BadData, Unknown):
+                return (await self.get(id)).id
+        return ""

@@ -179,7 +179,7 @@ async def _had(parts: Parts, engine: str) -> str:
         one.id for one in await parts.models.summaries() if not one.damaged and engine_of(one.id) == engine
     ]
     _, previous = await parts.tuning.live()
-    return next(iter([*(id for id in previous if id in usable), *usable]), "")
+    return await parts.models.first_sound([*(id for id in previous if id in usable), *usable])
 
 
 async def _train(parts: Parts, engine: str) -> str:

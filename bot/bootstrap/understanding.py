@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -13,12 +13,16 @@ from bot.domain.ports import Understander
 from nlu import rasa
 from nlu.embedded import Embedded
 from nlu.models import EMBEDDED, Model, Models, engine_of
+from nlu.rasa.engine import always
 from nlu.rasa.remote import archive_of
 from nlu.reading import Example
 from nlu.training import TrainedModel
 from nlu.training import train as train_embedded
 
 Http = aiohttp.ClientSession
+IsLive = Callable[
+    [], Awaitable[bool]
+]  # whether the model in hand is the live one; may raise StoreUnavailable
 
 
 @asynccontextmanager
@@ -28,9 +32,9 @@ async def http() -> AsyncIterator[Http]:
         yield session
 
 
-def engine(settings: Settings, session: Http, model: Model) -> Understander:
+def engine(settings: Settings, session: Http, model: Model, is_live: IsLive) -> Understander:
     """The engine the model is of, with it; blocking. Raises `BadData`."""
-    return Embedded(model) if engine_of(model.id) == EMBEDDED else _rasa(settings, session, model)
+    return Embedded(model) if engine_of(model.id) == EMBEDDED else _rasa(settings, session, model, is_live)
 
 
 async def judged_engine(
@@ -42,7 +46,7 @@ async def judged_engine(
     """
     if engine_of(model.id) == EMBEDDED:
         return Embedded(model)
-    found = _rasa(settings, session, model)
+    found = _rasa(settings, session, model, always)
     await found.stand_alone(examples)
     return found
 
@@ -64,13 +68,14 @@ async def train(
     )
 
 
-def _rasa(settings: Settings, session: Http, model: Model) -> rasa.Rasa:
+def _rasa(settings: Settings, session: Http, model: Model, is_live: IsLive) -> rasa.Rasa:
     id, models = model.id, Models(Path(settings.nlu.models))
     return rasa.Rasa(
         model,
         _server(settings, session),
         archive=lambda: archive_of(models.load(id)),
         folder=_folder(settings),
+        is_live=is_live,
     )
 
 

@@ -491,6 +491,9 @@ class Prepares(Protocol):
     async def prepare(self) -> None:
         """Raises `BadData` when it does not have the model; being away for a moment is no error."""
 
+    def retire(self) -> None:
+        """Another engine is at work here from now on."""
+
 
 class Lookups(Protocol):
     """Facts from the brand's own systems."""

@@ -66,35 +66,42 @@ class Tuning:
         if not wanted or wanted in {self.in_hand, self._refused}:
             return
         try:
-            self._engine = await self._load(wanted)
+            engine = await self._load(wanted)
         except StoreUnavailable:
             raise  # it may be read a moment later
         except SwitchboardError as error:
             self._refused = wanted
             log.error("model.refused", model=wanted, why=str(error))  # noqa: TRY400  the sentence says it all
             return
-        self._refused = ""
+        replaced: object = self._engine
+        self._engine, self._refused = engine, ""
+        if isinstance(replaced, Prepares):
+            replaced.retire()
         log.info("model.live", model=wanted)
 
     async def promote(self, id: str) -> None:
         """Make a model live in every process. Raises `Unknown`, `BadData`, `TooLate`."""
-        engine: object = await self._load(id)  # what cannot be loaded must not go live
-        if isinstance(engine, Prepares):
-            await engine.prepare()
+        await self._prepare(id)
         setting = await self._store.get(Setting, MODEL)
         now_live, previous = _models(setting)
         if id != now_live:
             await self._set(setting, id, [now_live, *previous] if now_live else previous)
 
     async def rollback(self) -> str:
-        """Go back to the model that was live before; returns its id. Raises `Unknown`."""
+        """Go back to the model that was live before; returns its id. Raises `Unknown`, `BadData`, `TooLate`."""
         setting = await self._store.get(Setting, MODEL)
         _, previous = _models(setting)
         if not previous:
             raise Unknown("There is no earlier model to go back to.")
-        await self._load(previous[0])
+        await self._prepare(previous[0])
         await self._set(setting, previous[0], previous[1:])
         return previous[0]
+
+    async def _prepare(self, id: str) -> None:
+        """What cannot be loaded, or is not where it has to work, must not go live. Raises `Unknown`, `BadData`."""
+        engine: object = await self._load(id)
+        if isinstance(engine, Prepares):
+            await engine.prepare()
 
     async def _set(self, setting: Setting | None, live: str, previous: list[str]) -> None:
         """`setting` is what `previous` was read from: two who promote at once would forget each other's model."""

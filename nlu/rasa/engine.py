@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import structlog
@@ -17,13 +20,17 @@ from nlu.models import Model
 from nlu.rasa import wording
 from nlu.rasa.breaker import Breaker
 from nlu.rasa.remote import ENGINE, Archive, remote_of, stand_in_of
-from nlu.rasa.server import Guess, Heard, RasaServer
+from nlu.rasa.server import Guess, Heard, NoModel, RasaServer
 from nlu.rasa.trust import Said, evidence
 from nlu.reading import Example
 
 log = structlog.get_logger()
 
-CHECK_EVERY = 10.0  # seconds between two looks at which model the server has at work
+_SPOKEN = re.compile(
+    r"[^\W_]"
+)  # a letter or a digit; without one there is nothing to ask, and Rasa names an intent
+
+SETTLING = 2.0  # seconds: who loaded another model may be about to say that it is live
 HAND_AGAIN = 30.0  # seconds until a model that could not be handed over is handed over again
 RANKED = 10
 MOST_ENTITIES, LONGEST = (
@@ -32,8 +39,16 @@ MOST_ENTITIES, LONGEST = (
 )  # of one message, and characters of a value; more is no answer of a classifier
 
 
+async def always() -> bool:
+    return True
+
+
 class Rasa:
-    """Fulfils `bot.domain.ports.Understander`; another model means another `Rasa`."""
+    """Fulfils `bot.domain.ports.Understander`; another model means another `Rasa`.
+
+    What Rasa answers does not say by which model, and anybody may load another at any time. So the server is asked
+    after each answer which one it has, and only with ours the answer counts.
+    """
 
     def __init__(
         self,
@@ -42,10 +57,11 @@ class Rasa:
         *,
         archive: Archive | None = None,
         folder: Path | None = None,
+        is_live: Callable[[], Awaitable[bool]] = always,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`folder`: the server's folder of models, where we can reach it; what is gone from there is put back from
-        `archive`. Raises `BadData`.
+        `archive`. `is_live`: whether the server shall have this model; may raise `StoreUnavailable`. Raises `BadData`.
         """
         self._id = model.id
         self._remote = remote_of(model)
@@ -57,7 +73,9 @@ class Rasa:
         self._folder = folder
         self._clock = clock
         self._breaker = Breaker(clock)
-        self._look_at = 0.0
+        self._is_live = is_live
+        self._is_at_work = False  # when we last looked
+        self._is_retired = False
         self._hand_at = 0.0
         self._handing: asyncio.Task[None] | None = None
         self._foreseen: dict[str, Heard] | None = None
@@ -76,22 +94,21 @@ class Rasa:
         """By Rasa, or by the stand-in; `engine` and `model` say by whom. Waits for Rasa as long as its server may."""
         started = time.perf_counter()
         own = self._stand_in.parse(text, context)
-        if not own.intent.name:  # nothing to ask about, and Rasa would name an intent all the same
-            return replace(own, engine=ENGINE, model=self._id)
-        heard = await self._heard(text)
+        question = wording.asked(text)
+        heard = await self._heard(text, question) if _SPOKEN.search(question) else None
         found = self._joined(own, heard, context) if heard else own
         return replace(found, ms=(time.perf_counter() - started + self._each) * 1000)
 
     # ── Asking ──────────────────────────────────────────────────────────────────────────────────
 
-    async def _heard(self, text: str) -> Heard | None:
+    async def _heard(self, text: str, question: str) -> Heard | None:
         """None when the stand-in has to do."""
         if self._alone:
-            return self._known(await self._alone_heard(text))
+            return self._known(await self._alone_heard(text, question))
         was_away = self._breaker.is_open
         try:
             with self._breaker.attempt():
-                heard = await self._in_time(text)
+                heard = await self._in_time(question)
         except EngineUnavailable as error:
             if self._breaker.is_open and not was_away:
                 log.warning("rasa.away", why=str(error))
@@ -100,12 +117,11 @@ class Rasa:
             log.info("rasa.back")
         return heard
 
-    async def _in_time(self, text: str) -> Heard | None:
+    async def _in_time(self, question: str) -> Heard | None:
         try:
             async with asyncio.timeout(self._server.patience):
-                if not await self._is_ready():
-                    return None
-                return self._known(await self._server.parse(wording.asked(text)))
+                heard = await self._by_ours(question)
+                return self._known(heard) if heard else None
         except TimeoutError:
             raise EngineUnavailable(f"{self._server.name} took too long.") from None
 
@@ -128,17 +144,28 @@ class Rasa:
         ranking.sort(key=lambda guess: -guess.confidence)
         return Heard(ranking[0], ranking, heard.entities)
 
-    async def _is_ready(self) -> bool:
-        """Is our model at work? Looked at now and then: somebody may have loaded another, or started it anew."""
-        if self._clock() < self._look_at:
-            return True
-        if (await self._server.status()).model_id == self._remote.model:
-            self._look_at = self._clock() + CHECK_EVERY
-            return True
-        if (self._handing is None or self._handing.done()) and self._clock() >= self._hand_at:
+    async def _by_ours(self, question: str) -> Heard | None:
+        """None when another model may have answered; then ours is handed over."""
+        if not self._is_at_work and not await self._look():
+            return None
+        heard = None
+        with suppress(NoModel):
+            heard = await self._server.parse(question)
+        return heard if await self._look() else None
+
+    async def _look(self) -> bool:
+        """Is our model at work?"""
+        has = (await self._server.status()).model_id
+        self._is_at_work = has == self._remote.model
+        if not self._is_at_work and not self._is_retired and not self._is_handing:
             self._hand_at = self._clock() + HAND_AGAIN
-            self._handing = asyncio.create_task(self._hand_over_aside())
-        return False
+            self._handing = asyncio.create_task(self._hand_over_aside(SETTLING if has else 0.0))
+        return self._is_at_work
+
+    @property
+    def _is_handing(self) -> bool:
+        """Or has just done so."""
+        return bool(self._handing and not self._handing.done()) or self._clock() < self._hand_at
 
     # ── Handing the model over ──────────────────────────────────────────────────────────────────
 
@@ -152,8 +179,18 @@ class Rasa:
         except EngineUnavailable as error:
             log.warning("rasa.away", why=str(error))
 
-    async def _hand_over_aside(self) -> None:
+    def retire(self) -> None:
+        """Another engine took over: what the server has is its business now."""
+        self._is_retired = True
+        if self._handing:
+            self._handing.cancel()
+
+    async def _hand_over_aside(self, settling: float) -> None:
+        """Unless the other model is there because it is the live one now, here or in another process."""
+        await asyncio.sleep(settling)
         try:
+            if not await self._is_live():
+                return
             await self._hand_over()
         except SwitchboardError as error:
             log.error("rasa.model_missing", model=self._id, why=str(error))  # noqa: TRY400  it says it all
@@ -177,12 +214,15 @@ class Rasa:
         path = self._folder / self._remote.file
         if path.exists():
             return
-        draft = path.with_name(f".{path.name}.draft")
+        draft = path.with_name(f".{path.name}.{os.urandom(4).hex()}.draft")  # others may put it back just now
         try:
             draft.write_bytes(self._archive())
             draft.replace(path)
         except OSError as exc:
             raise BadData(f"{path} cannot be written ({exc.strerror}); check nlu.rasa_models.") from exc
+        finally:
+            with suppress(OSError):
+                draft.unlink(missing_ok=True)
 
     # ── Evaluating ──────────────────────────────────────────────────────────────────────────────
 
@@ -204,9 +244,14 @@ class Rasa:
         """A fallback classifier's own name is as good as none."""
         return name if name in self._names else None
 
-    async def _alone_heard(self, text: str) -> Heard:
+    async def _alone_heard(self, text: str, question: str) -> Heard:
         if self._foreseen is None:
-            return await self._server.parse(wording.asked(text))
+            heard = await self._server.parse(question)
+            if (await self._server.status()).model_id != self._remote.model:
+                raise EngineUnavailable(
+                    f"{self._server.name} was given another model meanwhile; evaluate again."
+                )
+            return heard
         try:
             return self._foreseen[wording.clean(text)]
         except KeyError:

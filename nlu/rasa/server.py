@@ -38,6 +38,10 @@ class Access(Struct, frozen=True, kw_only=True):
         return "<Access>"
 
 
+class NoModel(EngineUnavailable):
+    """The server is there and has no model at work; hand it one."""
+
+
 class Guess(Struct, frozen=True):
     name: str | None = None
     confidence: float = 0.0
@@ -225,7 +229,7 @@ class RasaServer:
                 "its --jwt-secret."
             )
         if answer.status == 409:
-            raise EngineUnavailable(f"{self.name} has no model loaded.")
+            raise NoModel(f"{self.name} has no model loaded.")
         if answer.status not in {200, 204}:
             raise EngineUnavailable(f"{self.name} answered with status {answer.status}.")
         return answer

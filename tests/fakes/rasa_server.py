@@ -86,6 +86,11 @@ class RasaApi:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
+    @property
+    def next_file(self) -> str:
+        """The name of the next model that is trained."""
+        return f"nlu-20261122-{len(self.models):06}-quiet-river.tar.gz"
+
     # ── Serving, beside the test: tests have loops of their own ─────────────────────────────────
 
     @contextmanager
@@ -229,7 +234,7 @@ class RasaApi:
         for intent, text, marked in _examples(content):
             model.counts.setdefault(intent, Counter()).update(pieces(text))
             model.entities.update(marked)
-        file = f"nlu-20261122-{len(self.models):06}-quiet-river.tar.gz"
+        file = self.next_file
         self.models[file] = model
         return web.Response(
             body=_archive(model), content_type="application/x-tar", headers={"filename": file}
@@ -343,6 +348,24 @@ async def nothing_to_say(_: web.Request) -> web.Response:
     """As DIET answers a text of which it knows no word; no trouble."""
     nothing = {"name": None, "confidence": 0.0}
     return web.json_response({"text": "", "intent": nothing, "entities": [], "intent_ranking": []})
+
+
+def speechless_about(intent: str) -> Answer:
+    """A test of examples where everything else is right; no trouble."""
+
+    async def judged(request: web.Request) -> web.Response:
+        predictions = [
+            {
+                "text": text,
+                "intent": name,
+                "predicted": None if name == intent else name,
+                "confidence": 0.0 if name == intent else 0.9,
+            }
+            for name, text, _ in _examples(_read((await request.read()).decode()))
+        ]
+        return web.json_response({"intent_evaluation": {"predictions": predictions}})
+
+    return judged
 
 
 async def not_ready(_: web.Request) -> web.Response:

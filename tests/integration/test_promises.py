@@ -10,8 +10,13 @@ from bot import bootstrap
 from bot.bootstrap.content import Live, read_content
 from bot.bootstrap.parts import assembled
 from bot.config import Settings, load
+from bot.domain.ports import Understander
+from nlu.models import Models
 from nlu.training import run
 from tests.unit.nlu.conftest import SMALL
+from tests.unit.nlu.test_models import altered
+
+MORE = "- intent: greeting\n  examples: |\n    - {}\n"
 
 
 @pytest.fixture
@@ -79,6 +84,47 @@ async def test_check_says_what_a_promise_comes_to(settings: Settings) -> None:
     assert "2.0% wrong answers" in finding.detail
     assert "greeting" in finding.detail
     assert "refund" not in finding.detail
+
+
+async def test_a_promise_holds_while_other_models_are_looked_at(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    older, newer, third = (trained(settings, more) for more in ("eins", "zwei", "drei"))
+    async with assembled(settings) as parts:
+        await parts.tuning.promote(older)
+        await parts.tuning.follow()
+
+        async def meanwhile(id: str) -> Understander:
+            engine = await parts.models.load(id)
+            await parts.models.load(third)
+            return engine
+
+        monkeypatch.setattr(parts.tuning, "_load", meanwhile)
+        await parts.tuning.promote(newer)
+        await parts.tuning.follow()
+        assert parts.tuning.model == newer
+        assert "where_is_parcel" in parts.live.policy().thresholds
+
+
+async def test_a_model_damaged_further_in_is_listed_as_damaged_and_passed_over(settings: Settings) -> None:
+    folder = Path(settings.nlu.models)
+    sound = Models(folder).latest()
+    damaged = trained(settings, "nein danke")
+    altered(folder / f"{damaged}.npz")
+    (folder / f"{sound}.backup.npz").write_bytes((folder / f"{sound}.npz").read_bytes())
+    listed = await bootstrap.models(settings)
+    assert [(one["id"], "cannot be used" in one["damaged"]) for one in listed] == [
+        (damaged, True),
+        (sound, False),
+    ]
+    assert (await bootstrap.evaluate(settings, None, None)).report.model == sound
+
+
+def trained(settings: Settings, more: str) -> str:
+    """A newer model with one more example."""
+    file = Path(settings.nlu.data[0]) / "nlu.yml"
+    file.write_text(file.read_text(encoding="utf-8") + MORE.format(more), encoding="utf-8")
+    return run([file], Path(settings.nlu.models)).id
 
 
 async def test_models_say_what_they_make_of_the_promise(settings: Settings) -> None:

@@ -7,8 +7,11 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import aiohttp
+import msgspec
+import numpy as np
 import pytest
 from msgspec import Struct
+from msgspec.structs import replace
 
 from bot.domain.errors import BadData, EngineUnavailable
 from bot.domain.ports import Understander
@@ -16,8 +19,8 @@ from bot.domain.understanding import Context, Level
 from nlu.embedded import Embedded
 from nlu.evaluation import evaluate
 from nlu.models import Model, Models, out_of_fold
-from nlu.rasa import Access, Rasa, RasaServer, train
-from nlu.rasa.remote import archive_of, remote_of
+from nlu.rasa import Access, Rasa, RasaServer, engine, train, training
+from nlu.rasa.remote import REMOTE, archive_of, remote_of
 from nlu.reading import read
 from nlu.training import TrainedModel
 from nlu.training import train as train_embedded
@@ -31,6 +34,7 @@ from tests.fakes.rasa_server import (
     nothing_to_say,
     overloaded,
     silent,
+    speechless_about,
     swollen,
 )
 from tests.unit.nlu.conftest import SMALL
@@ -147,7 +151,7 @@ async def test_of_a_swollen_answer_only_what_can_be_is_taken(rasa: Rasa, learned
 
 async def test_that_rasa_knows_no_word_of_a_text_is_an_answer_too(rasa: Rasa, learned: Setting) -> None:
     await rasa.understand(ENGLISH, Context())
-    learned.api.trouble.extend([nothing_to_say] * 4)
+    learned.api.trouble.extend([nothing_to_say, None] * 4)
     for _ in range(4):
         found = await rasa.understand(GERMAN, Context())
         assert (found.engine, found.intent.name, found.intent_ranking) == ("rasa", "", ())
@@ -191,10 +195,22 @@ async def test_a_customer_cannot_name_an_intent_by_a_command(rasa: Rasa, learned
 
 
 @pytest.mark.parametrize("text", ["", " ", "😡", "?!"])
-async def test_a_text_without_words_is_not_even_asked(rasa: Rasa, learned: Setting, text: str) -> None:
+async def test_a_text_without_words_is_not_even_asked_and_the_stand_in_says_so(
+    rasa: Rasa, learned: Setting, text: str
+) -> None:
     before = len(learned.api.asked)
-    assert (await rasa.understand(text, Context())).intent.name == ""
+    found = await rasa.understand(text, Context())
+    assert (found.intent.name, found.engine) == ("", "embedded")
+    assert found.model == remote_of(learned.model).stand_in
     assert len(learned.api.asked) == before
+
+
+@pytest.mark.parametrize("text", ["где мой заказ", "4711", "+++ 123456", "ⅷ"])
+async def test_what_the_stand_in_knows_no_word_of_is_rasas_to_understand(
+    rasa: Rasa, learned: Setting, text: str
+) -> None:
+    found = await rasa.understand(text, Context())
+    assert (found.engine, learned.api.asked[-1]) == ("rasa", text)
 
 
 async def test_of_a_long_text_rasa_gets_the_part_that_counts(rasa: Rasa, learned: Setting) -> None:
@@ -273,22 +289,71 @@ async def test_a_server_that_is_killed_and_started_anew_understands_again(
 # ── Which model is at work ──────────────────────────────────────────────────────────────────────
 
 
-async def test_another_model_at_work_is_noticed_and_ours_is_handed_over(
-    rasa: Rasa, learned: Setting, clock: Clock
+async def test_another_model_at_work_is_noticed_at_once_and_ours_is_handed_over(
+    rasa: Rasa, learned: Setting, unsettled: None
 ) -> None:
+    await rasa.understand(GERMAN, Context())
     ours = learned.api.loaded
     learned.api.loaded = next(file for file in learned.api.models if file != ours)
-    clock.now += 11
     assert (await rasa.understand(GERMAN, Context())).engine == "embedded"
     await until_loaded(learned.api, ours)
     assert (await rasa.understand(GERMAN, Context())).engine == "rasa"
 
 
-async def test_a_server_that_was_started_anew_without_a_model_gets_ours(
-    rasa: Rasa, learned: Setting, clock: Clock
+async def test_a_model_that_goes_live_makes_the_one_before_silent(
+    rasa: Rasa, learned: Setting, session: aiohttp.ClientSession
 ) -> None:
+    assert (await rasa.understand(GERMAN, Context())).model == rasa.model
+    new = Rasa(another(learned), server_of(learned.api, session))
+    await new.prepare()
+    assert (await rasa.understand(GERMAN, Context())).model == remote_of(learned.model).stand_in
+    assert (await new.understand(GERMAN, Context())).model == new.model
+    rasa.retire()
+
+
+async def test_a_model_the_server_has_not_is_never_said_to_have_understood(
+    rasa: Rasa, learned: Setting, session: aiohttp.ClientSession
+) -> None:
+    new = Rasa(another(learned), server_of(learned.api, session))
+    await new.prepare()
+    await new.understand(GERMAN, Context())
+    await rasa.prepare()
+    assert (await new.understand(GERMAN, Context())).engine == "embedded"
+    new.retire()
+
+
+async def test_a_model_that_is_not_live_any_more_is_not_handed_over(
+    learned: Setting, session: aiohttp.ClientSession, unsettled: None
+) -> None:
+    live = [True]
+
+    async def is_live() -> bool:
+        return live[0]
+
+    old = Rasa(learned.model, server_of(learned.api, session), is_live=is_live)
+    new = Rasa(another(learned), server_of(learned.api, session))
+    await new.prepare()
+    await old.understand(GERMAN, Context())  # sees it, and would hand its own over
+    live[0] = False
+    await others_done()
+    assert learned.api.loaded == remote_of(another(learned)).file
+
+
+async def test_an_engine_that_is_replaced_hands_nothing_over_any_more(
+    rasa: Rasa, learned: Setting, session: aiohttp.ClientSession, unsettled: None
+) -> None:
+    new = Rasa(another(learned), server_of(learned.api, session))
+    await new.prepare()
+    await rasa.understand(GERMAN, Context())
+    rasa.retire()
+    await rasa.understand(GERMAN, Context())
+    await others_done()
+    assert learned.api.loaded == remote_of(another(learned)).file
+
+
+async def test_a_server_that_was_started_anew_without_a_model_gets_ours(rasa: Rasa, learned: Setting) -> None:
+    await rasa.understand(GERMAN, Context())
     ours, learned.api.loaded = learned.api.loaded, ""
-    clock.now += 11
     assert (await rasa.understand(GERMAN, Context())).engine == "embedded"
     await until_loaded(learned.api, ours)
 
@@ -333,6 +398,25 @@ async def test_going_live_while_rasa_is_away_is_no_error(
     engine = Rasa(learned.model, away)
     await engine.prepare()
     assert (await engine.understand(GERMAN, Context())).engine == "embedded"
+
+
+@pytest.fixture
+def unsettled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody is waited for who may be about to put another model to work."""
+    monkeypatch.setattr(engine, "SETTLING", 0.0)
+
+
+def another(learned: Setting) -> Model:
+    """One more that the server has; the stand-in is the same."""
+    remote = remote_of(learned.model)
+    file = next(file for file in learned.api.models if file != remote.file)
+    changed = replace(remote, file=file, model=learned.api.models[file].id)
+    written = np.frombuffer(msgspec.json.encode(changed), np.uint8)
+    return replace(learned.model, id="rasa:another", arrays={**learned.model.arrays, REMOTE: written})
+
+
+async def others_done() -> None:
+    await asyncio.gather(*(asyncio.all_tasks() - {asyncio.current_task()}), return_exceptions=True)
 
 
 async def until_loaded(api: RasaApi, file: str) -> None:
@@ -417,6 +501,45 @@ async def test_bad_data_are_complained_of_before_rasa_is_asked(
     assert calls == [call for call in learned.api.calls if call[1] == "/model/train"]
 
 
+async def test_a_model_that_could_not_judge_is_not_left_in_rasas_folder(
+    learned: Setting, session: aiohttp.ClientSession, tmp_path: Path
+) -> None:
+    judging = tmp_path / learned.api.next_file
+    judging.touch()
+    learned.api.trouble.extend([None, None, overloaded])  # version, training, judging
+    with pytest.raises(EngineUnavailable):
+        await train([learned.data], tmp_path / "models", server_of(learned.api, session), folder=tmp_path)
+    assert not judging.exists()
+
+
+@pytest.fixture
+async def half(
+    learned: Setting, session: aiohttp.ClientSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Model:
+    """Of which one part of the examples was held out, and Rasa named no intent for its refunds."""
+    monkeypatch.setattr(training, "ENOUGH", 1)
+    learned.api.trouble.extend([None, None, speechless_about("refund")])
+    trained = await train([learned.data], tmp_path, server_of(learned.api, session))
+    return Models(tmp_path).load(trained.id)
+
+
+async def test_all_leaked_examples_are_named_also_those_that_were_never_held_out(
+    half: Model, learned: Setting
+) -> None:
+    examples = read([learned.data])
+    found = await evaluate(Embedded(half), examples, half)
+    assert sum("in the training data too" in warning for warning in found.warnings) == len(examples.examples)
+    assert len(list(out_of_fold(half))) < len(examples.examples) / 2
+
+
+def test_where_rasa_names_no_intent_the_table_names_none(half: Model) -> None:
+    rows = list(out_of_fold(half))
+    assert {(row.predicted, row.confidence) for row in rows if row.expected == "refund"} == {("", 0.0)}
+    assert all(row.predicted == row.expected for row in rows if row.expected != "refund")
+    right = sum(row.predicted == row.expected for row in rows) / len(rows)
+    assert right == pytest.approx(half.facts.scores["accuracy"], abs=1e-3)
+
+
 # ── Evaluating ──────────────────────────────────────────────────────────────────────────────────
 
 
@@ -441,6 +564,18 @@ async def test_while_scoring_nobody_stands_in(learned: Setting, rasa: Rasa) -> N
     learned.api.trouble.append(overloaded)
     with pytest.raises(EngineUnavailable, match="503"):
         await rasa.understand(GERMAN, Context())
+
+
+async def test_a_model_that_is_taken_away_while_it_is_scored_is_no_score(
+    learned: Setting, rasa: Rasa
+) -> None:
+    await rasa.stand_alone(read([learned.data]).examples)
+    kept, learned.api.loaded = learned.api.loaded, next(iter(learned.api.models))
+    try:
+        with pytest.raises(EngineUnavailable, match="evaluate again"):
+            await rasa.understand(GERMAN, Context())
+    finally:
+        learned.api.loaded = kept
 
 
 # ── The doctor ──────────────────────────────────────────────────────────────────────────────────

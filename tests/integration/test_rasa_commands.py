@@ -11,9 +11,12 @@ from bot import bootstrap, config
 from bot.bootstrap.parts import Parts, assembled
 from bot.bootstrap.serving import have_a_model, have_the_engine
 from bot.config import Settings
+from bot.domain.errors import BadData
 from bot.domain.journal import Did, Entry
 from bot.domain.ports import Query
 from bot.domain.understanding import Context
+from nlu.models import Models
+from nlu.rasa.remote import remote_of
 from tests.contracts.understander_contract import GERMAN
 from tests.fakes.rasa_server import TOKEN, RasaApi
 from tests.unit.nlu.conftest import SMALL
@@ -69,6 +72,29 @@ async def test_a_model_is_trained_promoted_and_taken_back(rasa: Settings, api: R
         (second.id, False),
         (first.id, True),
     ]
+
+
+async def test_a_model_that_rasa_has_lost_does_not_come_back(rasa: Settings, api: RasaApi) -> None:
+    first, second = [await bootstrap.train(rasa, None, None) for _ in range(2)]
+    await bootstrap.promote(rasa, first.id)
+    await bootstrap.promote(rasa, second.id)
+    del api.models[remote_of(Models(Path(rasa.nlu.models)).load(first.id)).file]
+    with pytest.raises(BadData, match="does not have"):
+        await bootstrap.rollback(rasa)
+    assert [one["id"] for one in await bootstrap.models(rasa) if one["live"]] == [second.id]
+
+
+async def test_a_running_server_goes_over_to_another_model_and_names_none_wrongly(rasa: Settings) -> None:
+    async with assembled(rasa) as parts:
+        first = await started(parts)
+        second = await bootstrap.train(rasa, None, None)
+        understood = [await parts.tuning.understand(GERMAN, Context())]
+        await bootstrap.promote(rasa, second.id)
+        understood.append(await parts.tuning.understand(GERMAN, Context()))  # before it has looked
+        await parts.tuning.follow()
+        understood.append(await parts.tuning.understand(GERMAN, Context()))
+    assert [one.engine for one in understood] == ["rasa", "embedded", "rasa"]
+    assert [understood[0].model, understood[2].model] == [first, second.id]
 
 
 async def test_a_candidate_is_scored_while_the_live_model_stays_at_work(

@@ -87,6 +87,46 @@ async def test_a_server_keeps_its_model_when_the_new_one_is_damaged(
     assert server.model == "one"
 
 
+class Elsewhere(FakeEngine):
+    """An engine with a server of its own, which has lost its model."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_retired = False
+
+    async def prepare(self) -> None:
+        raise BadData("It does not have the model any more.")
+
+    def retire(self) -> None:
+        self.is_retired = True
+
+
+async def test_what_its_server_has_lost_does_not_come_back_by_a_rollback(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shell = process(store)
+    await shell.promote("one")
+    await shell.promote("two")
+
+    async def elsewhere(_: str) -> Understander:
+        return Elsewhere()
+
+    monkeypatch.setattr(shell, "_load", elsewhere)
+    with pytest.raises(BadData, match="does not have"):
+        await shell.rollback()
+    assert await shell.live() == ("two", ["one"])
+
+
+async def test_an_engine_is_told_when_another_is_at_work(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server, old = process(store), Elsewhere()
+    monkeypatch.setattr(server, "_engine", old)
+    await process(store).promote("one")
+    await server.follow()
+    assert (server.model, old.is_retired) == ("one", True)
+
+
 async def test_two_who_promote_at_once_do_not_overwrite_each_other(store: SqliteStore) -> None:
     shell, apply = process(store), store.apply
     await shell.promote("one")
