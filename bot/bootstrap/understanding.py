@@ -20,9 +20,7 @@ from nlu.training import TrainedModel
 from nlu.training import train as train_embedded
 
 Http = aiohttp.ClientSession
-IsLive = Callable[
-    [], Awaitable[bool]
-]  # whether the model in hand is the live one; may raise StoreUnavailable
+IsLive = Callable[[], Awaitable[bool]]  # is the model in hand the live one? May raise StoreUnavailable
 
 
 @asynccontextmanager

@@ -33,10 +33,8 @@ _SPOKEN = re.compile(
 SETTLING = 2.0  # seconds: who loaded another model may be about to say that it is live
 HAND_AGAIN = 30.0  # seconds until a model that could not be handed over is handed over again
 RANKED = 10
-MOST_ENTITIES, LONGEST = (
-    50,
-    200,
-)  # of one message, and characters of a value; more is no answer of a classifier
+MOST_ENTITIES = 50  # of one message; more is no answer of a classifier
+LONGEST = 200  # characters of a value, or of a name
 
 
 async def always() -> bool:

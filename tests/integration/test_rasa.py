@@ -391,6 +391,21 @@ async def test_what_is_gone_from_rasas_folder_is_put_back(
     assert (tmp_path / file).read_bytes() == archive_of(learned.model)
 
 
+async def test_a_model_that_cannot_be_put_back_leaves_nothing_in_rasas_folder(
+    learned: Setting, session: aiohttp.ClientSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    learned.api.loaded = ""
+    server = server_of(learned.api, session)
+    rasa = Rasa(learned.model, server, archive=lambda: archive_of(learned.model), folder=tmp_path)
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(BadData, match=r"No space left on device.*nlu\.rasa_models"):
+        await rasa.prepare()
+    assert list(tmp_path.iterdir()) == []  # noqa: ASYNC240
+
+
 async def test_going_live_while_rasa_is_away_is_no_error(
     learned: Setting, session: aiohttp.ClientSession
 ) -> None:
