@@ -21,6 +21,7 @@ from nlu.urgency import Known, urgency
 
 _SPOKEN = re.compile(r"[^\W_]")  # a letter or a digit; without one there is nothing to ask a model about
 _NOTHING = Parsed((), 1.0)
+_NO_INTENT = Intent(name="", confidence=0.0)
 
 
 class Embedded:
@@ -60,10 +61,9 @@ class Embedded:
         normal = normalise(text)
         words = tokens(normal)
         row = self._parser.row(words)
-        meaning = boost.meanings([text[:UNDERSTOOD_CHARACTERS]])[0] if self._is_boosted else None
-        parsed = (self._parser.parse(row, meaning) if _is_spoken(text) else None) or _NOTHING
+        parsed = self._parsed(text, row)
         ranking = tuple(Intent(name=name, confidence=confidence) for name, confidence in parsed.ranking)
-        best = ranking[0] if ranking else Intent(name="", confidence=0.0)
+        best = ranking[0] if ranking else _NO_INTENT
         mood = sentiment(words)
         return Understanding(
             text=text,
@@ -84,23 +84,36 @@ class Embedded:
         """Of a text that means `intent`, whichever engine says so."""
         return self._urgency(text, intent, mood, context, self._parser.row(tokens(normalise(text))))
 
+    def _parsed(self, text: str, row: Row) -> Parsed:
+        if not _is_spoken(text):
+            return _NOTHING
+        meaning = boost.meanings([text[:UNDERSTOOD_CHARACTERS]])[0] if self._is_boosted else None
+        return self._parser.parse(row, meaning) or _NOTHING
+
     def _urgency(self, text: str, intent: Intent, mood: Sentiment, context: Context, row: Row) -> Urgency:
+        return urgency(text, self._known(text, row, intent, mood, context))
+
+    def _known(self, text: str, row: Row, intent: Intent, mood: Sentiment, context: Context) -> Known:
         graded = self._ordinal and len(row.columns) and _is_spoken(text)
-        known = Known(
+        return Known(
             intent=intent.name,
             confidence=intent.confidence,
             prior=self._priors.get(intent.name, ""),
             sentiment=mood,
             context=context,
             grade=partial(self._grade, row) if graded else None,
+            again=partial(self._again, mood, context),
         )
-        return urgency(text, known)
 
-    def _grade(self, row: Row, points: float, floor: int, rest: str) -> Graded:
-        """`rest`: what to read where not all of the text counts."""
+    def _grade(self, row: Row, points: float, floor: int) -> Graded:
         assert self._ordinal
-        read = self._parser.row(tokens(normalise(rest))) if rest else row
-        return self._ordinal.grade(read.columns, read.values, points, floor)
+        return self._ordinal.grade(row.columns, row.values, points, floor)
+
+    def _again(self, mood: Sentiment, context: Context, rest: str) -> Known:
+        row = self._parser.row(tokens(normalise(rest)))
+        ranking = self._parsed(rest, row).ranking
+        name, confidence = ranking[0] if ranking else ("", 0.0)
+        return self._known(rest, row, Intent(name=name, confidence=confidence), mood, context)
 
 
 def _is_spoken(text: str) -> bool:

@@ -25,7 +25,8 @@ OF_INTENT = 0.2  # what an example counts that has its label from its intent onl
 FOLDS = 5
 TOLD = 2  # words that gave it away, for the reason
 LONG = 4  # letters such a word has at least
-RARE = 0.35  # of the way from a word that all examples have to one that a single example has
+RARE = 0.45  # of the way from a word that all examples have to one that a single example has …
+MUCH = 0.2  # … or a word that makes up so much of what speaks for it
 
 Levels = NDArray[np.intp]  # ranks
 Rows = NDArray[np.intp]
@@ -69,13 +70,17 @@ class Ordinal:
                 level, loudest = step.level, place
         if level.rank < Level.HIGH.rank:
             return Graded(level, ())
-        return Graded(level, tuple(self._loud(columns, values * found[:, loudest])))
+        words = tuple(self._loud(columns, values * found[:, loudest]))
+        return Graded(level if words else Level.NORMAL, words)  # without a reason nobody could check it
 
     def _loud(self, columns: NDArray[np.intp], parts: Floats) -> list[str]:
         loud: dict[str, str] = {}  # by their ae/oe/ue/ss spelling, since both are there
+        enough = MUCH * float(parts[parts > 0].sum())
         for place in np.argsort(-parts, kind="stable").tolist():
-            word = self._words[columns[place]] if columns[place] < len(self._words) else ""
-            if parts[place] > 0 and len(word) >= LONG and " " not in word and self._telling[columns[place]]:
+            column, part = columns[place], parts[place]
+            word = self._words[column] if column < len(self._words) else ""
+            telling = self._telling[column] or part >= enough
+            if part > 0 and telling and len(word) >= LONG and " " not in word:
                 loud.setdefault(fold(word), word)
         return list(loud.values())[:TOLD]
 

@@ -64,15 +64,18 @@ class Known(Struct, frozen=True, kw_only=True):
     prior: str = ""  # the intent's own urgency
     sentiment: Sentiment = Sentiment()
     context: Context = Context()
-    # From points, the rank of the floor, and what to read instead of the text where some of it does not count.
-    grade: Callable[[float, int, str], Graded] | None = None
+    grade: Callable[[float, int], Graded] | None = None  # from points and the rank of the floor
+    # The same of what is left of the text where some of it does not count.
+    again: Callable[[str], Known] | None = None
 
 
 def urgency(text: str, known: Known) -> Urgency:
     """Level, score for ordering inside a level (0..1) and reasons, strongest first."""
     found, rest = _read(text)
+    if rest and known.again:
+        known = known.again(rest)
     said, least, added = points(found), floor(found), list(_surroundings(known))
-    graded = known.grade(said, least.rank, rest) if known.grade else None
+    graded = known.grade(said, least.rank) if known.grade else None
     weight, extra = said + _tone(known.sentiment), sum(one for one, _ in added)
     level = max(_level(weight, found), least, _base(known, graded, found), key=_rank)
     # Surroundings can make something high, never critical: they say nothing about danger.
@@ -160,6 +163,8 @@ def _base(known: Known, graded: Graded | None, found: list[Found]) -> Level:
     """
     levels = [level for level in (_prior(known), graded.level if graded else None) if level is not None]
     base = max(levels, key=_rank, default=Level.NORMAL)
+    if base is Level.NORMAL and _prior(known) is Level.LOW:
+        base = Level.LOW  # that it reads as nothing special says nothing against what it is about
     return _CALMER.get(base, base) if any(one.signal.points < 0 for one in found) else base
 
 

@@ -3,13 +3,15 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from bot.domain.understanding import Context, Intent, Level, Sentiment
+from nlu.calibration import Logistic
 from nlu.embedded import Embedded
 from nlu.learning import learn
 from nlu.models import Model
-from nlu.ordinal import Graded
+from nlu.ordinal import Graded, Ordinal, Step
 from nlu.reading import read_training
 from nlu.urgency import Known, urgency
 
@@ -135,6 +137,45 @@ def test_surroundings_still_count_beside_it(model: Model) -> None:
     assert any("40,000 followers" in reason for reason in public.reasons)
 
 
+def test_nothing_is_called_urgent_without_a_word_that_can_be_checked() -> None:
+    step = Step(
+        level=Level.HIGH, bias=0.0, sure=Logistic((9.0, 0.0, 0.0), 0.0, (-9.0,) * 3, (9.0,) * 3), enough=0.5
+    )
+    weights, idf = np.array([[1.0], [1.0]]), np.array([1.5, 1.0])
+    for words, found in (
+        (["deluge", "in"], Graded(Level.HIGH, ("deluge",))),
+        (["at", "in"], Graded(Level.NORMAL, ())),
+    ):
+        ordinal = Ordinal((step,), weights, words, idf)
+        assert ordinal.grade(np.array([0, 1]), np.array([1.0, 1.0]), 0.0, 0) == found
+
+
+def test_what_is_about_nothing_urgent_stays_low_when_it_reads_like_any_other(model: Model) -> None:
+    known = Known(intent="praise", confidence=0.9, prior="low", grade=lambda *_: Graded(Level.NORMAL, ()))
+    assert urgency("an invoice", known).level is Level.LOW
+    raised = Known(
+        intent="praise", confidence=0.9, prior="low", grade=lambda *_: Graded(Level.HIGH, ("deluge",))
+    )
+    assert urgency("a deluge", raised).level is Level.HIGH
+
+
+def test_what_is_quoted_or_denied_does_not_say_what_it_is_about(tmp_path: Path) -> None:
+    examples = {
+        "shock": ["an electric shock", "a shock from it", "shock"],
+        "question": ["what is that", "is it safe"],
+    }
+    lines = ["nlu:"]
+    for intent, texts in examples.items():
+        level = "critical" if intent == "shock" else "normal"
+        lines += [f"- intent: {intent}", f"  metadata: {{urgency: {level}}}", "  examples: |"]
+        lines += [f"    - {text} {word}" for text in texts for word in ("", "now", "here", "please")]
+    engine = Embedded(trained(tmp_path, "\n".join(lines) + "\n"))
+    assert engine.parse("a shock from it").urgency.level is Level.CRITICAL
+    quoted = engine.parse('is it "a shock from it, shock, an electric shock"')
+    assert quoted.intent.name == "shock"
+    assert quoted.urgency.level is Level.NORMAL
+
+
 @pytest.mark.parametrize(
     ("text", "read"),
     [
@@ -144,12 +185,12 @@ def test_surroundings_still_count_beside_it(model: Model) -> None:
         ("nobody was injured here", "nobody was" + " " * 9 + "here"),
     ],
 )
-def test_the_classifier_reads_nothing_that_is_quoted_or_denied(text: str, read: str) -> None:
+def test_nothing_that_is_quoted_or_denied_is_read_again(text: str, read: str) -> None:
     asked: list[str] = []
 
-    def grade(_points: float, _floor: int, rest: str) -> Graded:
+    def again(rest: str) -> Known:
         asked.append(rest)
-        return Graded(Level.LOW, ())
+        return Known()
 
-    urgency(text, Known(grade=grade))
-    assert asked == [read]
+    urgency(text, Known(again=again))
+    assert asked == [read] * bool(read)
