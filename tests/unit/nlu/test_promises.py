@@ -7,7 +7,6 @@ from nlu.models import Model
 from nlu.promises import NEVER, Table, keep, table
 
 INTENTS = ("a", "b", "out_of_scope")
-COLUMNS = ("expected", "predicted", "confidence")
 
 
 def seen(*parts: tuple[str, int, float, float]) -> Table:
@@ -63,9 +62,13 @@ def test_out_of_scope_has_no_threshold_and_an_intent_nobody_was_taken_for_is_han
 
 
 def test_a_message_for_which_no_intent_was_named_is_never_answered() -> None:
-    silent = Table(INTENTS, np.zeros(500, int), np.full(500, len(INTENTS)), np.zeros(500))
     known = seen(("a", 500, 0.0, 0.9))
-    both = Table(*(INTENTS, *(np.append(getattr(known, name), getattr(silent, name)) for name in COLUMNS)))
+    both = Table(
+        INTENTS,
+        np.append(known.expected, np.zeros(500, int)),
+        np.append(known.predicted, np.full(500, len(INTENTS))),
+        np.append(known.confidence, np.zeros(500)),
+    )
     kept = keep(both, 0.02)
     assert kept.thresholds == keep(known, 0.02).thresholds
     assert (kept.answered, keep(both, 1.0).answered) == (0.5, 0.5)
