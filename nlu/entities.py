@@ -8,8 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 
+from msgspec.structs import replace
+
 from bot.domain.understanding import UNDERSTOOD_CHARACTERS, Context, Entity
 from nlu import order_numbers
+from nlu.composed import compose, is_composed
+from nlu.listed import Listed, key
 from nlu.models import Knowledge
 from nlu.order_numbers import ORDER_NUMBER
 from nlu.roles import Roles
@@ -70,7 +74,7 @@ _CURRENCIES = {
     for word in words.split()
 }
 _MONEY = "|".join(re.escape(word) for word in sorted(_CURRENCIES, key=len, reverse=True))
-_NUMBER = r"\d{1,3}(?:[., '’]\d{3})+(?:[.,]\d{1,2})?|\d+(?:[.,]\d{1,2})?"
+_NUMBER = r"\d{1,3}(?:[., '’]\d{3}){1,4}(?:[.,]\d{1,2})?|\d{1,15}(?:[.,]\d{1,2})?"
 _AMOUNTS = re.compile(
     rf"(?<![\w.,'’])(?:(?P<before>{_MONEY})\s?(?P<n1>{_NUMBER})"
     rf"|(?P<n2>{_NUMBER})(?:,-|,--)?\s?(?P<after>{_MONEY}))(?!\w)",
@@ -85,7 +89,7 @@ _PHONES = re.compile(
 _CALLED = re.compile(
     r"(?:tel(?:efon)?(?:nummer|nr)?|handy(?:nummer|nr)?|mobil(?:nummer|e)?|phone(?: number)?|cell"
     r"|erreichbar unter"
-    r"|(?:ruf|call|ring)\w*\b[^.!?\d]{0,25})[\s.:]*(?:ist|is|lautet|unter|on|at)?[\s:]*(\d[\d\s/-]{4,15}\d)",
+    r"|(?:ruf|call|ring)\w{0,20}\b[^.!?\d]{0,25})[\s.:]{0,5}(?:ist|is|lautet|unter|on|at)?[\s:]{0,5}(\d[\d\s/-]{4,15}\d)",
     re.IGNORECASE,
 )
 
@@ -94,20 +98,21 @@ class Entities:
     """The finders of one model: the built-in ones and what its training data lists."""
 
     def __init__(self, knowledge: Knowledge) -> None:
-        self._synonyms = knowledge.synonyms
+        self._synonyms = {key(written): value for written, value in knowledge.synonyms.items()}
         self._regexes = [(name, re.compile(pattern, re.IGNORECASE)) for name, pattern in knowledge.regexes]
-        self._values = {
-            value.lower(): name
-            for name, values in knowledge.lookups.items()
-            for value in values
-            if value.strip()
-        }
+        self._listed = Listed(knowledge.lookups)
         self._roles = Roles(knowledge.roles)
-        self._longest = max((len(value.split()) for value in self._values), default=0)
 
     def find(self, text: str, context: Context) -> tuple[Entity, ...]:
         """In the order of the text, none inside another; offsets are those of `text`."""
-        left = text[:UNDERSTOOD_CHARACTERS].replace(TAKEN, " ")
+        read = text[:UNDERSTOOD_CHARACTERS]
+        if is_composed(read):
+            return self._find(read, context)
+        read, places = compose(read)
+        return tuple(_as_written(entity, places) for entity in self._find(read, context))
+
+    def _find(self, text: str, context: Context) -> tuple[Entity, ...]:
+        left = text.replace(TAKEN, " ")
         if not left.isascii():
             left = _OTHER_DIGIT.sub(lambda digit: str(int(digit[0])), left)
         found: list[Entity] = []
@@ -125,18 +130,18 @@ class Entities:
         if digits >= FEWEST_IN["iban"]:
             yield _ibans
         if digits:
-            yield _dates
+            yield from (_dates, _amounts)
         if context.expects == ORDER_NUMBER:
             yield order_numbers.asked
         if digits:
-            yield from (_amounts, order_numbers.prefixed)
+            yield order_numbers.prefixed
         if digits >= FEWEST_IN["phone"]:
             yield _phones
         if digits >= order_numbers.FEWEST:
             yield from (order_numbers.cued, order_numbers.lone, order_numbers.bare)
         if self._regexes:
             yield self._by_regex
-        if self._values:
+        if self._listed:
             yield self._by_lookup
 
     def _by_regex(self, left: str) -> Iterator[Entity]:
@@ -146,25 +151,24 @@ class Entities:
                 if name == ORDER_NUMBER and match[group].isdigit():
                     continue  # plain numbers were judged already, by what stands around them
                 if match[group]:
-                    yield self._listed(name, match[group], match.span(group), "regex")
+                    yield self._meant(name, match[group], match.span(group), "regex")
 
     def _by_lookup(self, left: str) -> Iterator[Entity]:
-        words = [match.span() for match in re.finditer(r"[\w'’&-]+", left)]
-        taken = 0
-        for first, (start, _) in enumerate(words):
-            for _, end in reversed(words[first : first + self._longest]):
-                name = self._values.get(left[start:end].lower())
-                if name and start >= taken:
-                    yield self._listed(name, left[start:end], (start, end), "lookup")
-                    taken = end
+        for name, (start, end) in self._listed.find(left):
+            yield self._meant(name, left[start:end], (start, end), "lookup")
 
-    def _listed(self, name: str, value: str, span: tuple[int, int], extractor: str) -> Entity:
-        shown = self._synonyms.get(value.lower(), value)
+    def _meant(self, name: str, value: str, span: tuple[int, int], extractor: str) -> Entity:
+        shown = self._synonyms.get(key(value), value)
         return Entity(entity=name, value=shown, start=span[0], end=span[1], extractor=extractor)
 
 
 def _start(entity: Entity) -> int:
     return entity.start
+
+
+def _as_written(entity: Entity, places: list[int]) -> Entity:
+    start = places[entity.start]
+    return replace(entity, start=start, end=max(places[entity.end], start + 1))
 
 
 def _found(name: str, value: str, span: tuple[int, int], confidence: float = 1.0) -> Entity:

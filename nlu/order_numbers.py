@@ -61,10 +61,16 @@ _CONTRARY = re.compile(
 )
 _BARE = re.compile(rf"(?<![\w#+.,/:-])({_DIGITS})(?!\w)(?![.,:/-]\d)")
 _UNIT = re.compile(rf"\s?(?:[€$£%°]|(?:{_UNITS})\b)", re.IGNORECASE)
-_YEAR = re.compile(r"(?:19[5-9]\d|20[0-4]\d)$")
+_YEARS = r"(?:19[5-9]\d|20[0-4]\d)"
+_YEAR = re.compile(rf"{_YEARS}$")
+_DAY, _MONTH = r"[0-3]?\d", r"[01]?\d"
 _DATED = re.compile(
-    r"\d{1,2}([./-])\d{1,2}\1\d{2,4}|\d{1,3}(?:\.\d{1,3}){3}"
-)  # 31.2.2026, or a computer's address
+    rf"{_DAY}\s?-\s?{_DAY}|{_DAY}-{_DAY}-(?:\d\d|{_YEARS})|{_DAY} {_DAY} {_YEARS}"  # 24-12, 10 - 12, 24 12 2026
+    rf"|{_MONTH}\s?[ ./-]\s?{_YEARS}|{_YEARS}\s?[./-]\s?(?:{_MONTH}(?:-{_DAY})?|{_YEARS})"  # 03-2026, 2025-2026
+)
+_GROUPED = re.compile(r"\d+(?:[./]\d{3,})+")  # 104.711 or 2026/4711, but no price, date, time or 4711/2
+_COMPUTER = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")  # its address
+_DOTTED = re.compile(r"[./]")
 _CITY = re.compile(r"\s+[A-ZÄÖÜ][\w.-]+")
 _STREET = re.compile(
     rf"(?:\w*(?:{_STREETS})\.?\s\d+\s?[a-z]?,?\s*|\d\s?[a-z]?,\s*|\b(?:D|A|CH)-)$", re.IGNORECASE
@@ -79,13 +85,24 @@ _LONE = re.compile(
 
 
 def asked(text: str) -> Iterator[Entity]:
-    """After the bot asked for it: a lone number is the answer, even one that looks like a year."""
-    match = _LONE.fullmatch(text) or _PREFIXED.search(text)
-    if match is None:
-        candidates = list(_BARE.finditer(text))
-        match = candidates[0] if len(candidates) == 1 else None
-    if match is not None and _is_long_enough(match):
+    """After the bot asked for it: a lone number is the answer, even one that looks like a year or has dots in it."""
+    match = _LONE.fullmatch(text) or _PREFIXED.search(text) or _only_one(text)
+    if match and _is_long_enough(match) and _may_be_meant(match[1]):
         yield _order(match, SURE)
+
+
+def _may_be_meant(number: str) -> bool:
+    if _DATED.fullmatch(number) or _COMPUTER.fullmatch(number):
+        return False
+    return bool(_GROUPED.fullmatch(number)) or not _DOTTED.search(number)
+
+
+def _only_one(text: str) -> re.Match[str] | None:
+    """The one number of a sentence that is no year and no measure."""
+    numbers = [
+        one for one in _BARE.finditer(text) if not (_YEAR.match(one[1]) or _UNIT.match(text, one.end()))
+    ]
+    return numbers[0] if len(numbers) == 1 else None
 
 
 def prefixed(text: str) -> Iterator[Entity]:
@@ -104,10 +121,14 @@ def cued(text: str) -> Iterator[Entity]:
 
 
 def lone(text: str) -> Iterator[Entity]:
-    """A message that is nothing but a number."""
+    """A message that is nothing but a number; what has dots or slashes in it may be a price, a date or a time."""
     match = _LONE.fullmatch(text)
-    if match and _is_long_enough(match) and not (_YEAR.match(match[1]) or _DATED.fullmatch(match[1])):
+    if match and _is_long_enough(match) and not _is_something_else(match[1]):
         yield _order(match, LIKELY)
+
+
+def _is_something_else(number: str) -> bool:
+    return bool(_DOTTED.search(number) or _YEAR.match(number) or _DATED.fullmatch(number))
 
 
 def bare(text: str) -> Iterator[Entity]:

@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 
 from msgspec import Struct
 from msgspec.structs import replace
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from bot.domain.errors import BadData
 from bot.domain.understanding import Entity, Level
-from nlu import marks
+from nlu import marks, nodes
+from nlu.listed import key
 
 FEW_EXAMPLES = 5  # below this an intent cannot be cross-validated properly
 SUFFIXES = (".yml", ".yaml")
@@ -36,8 +36,7 @@ NEIGHBOURS = frozenset(
         " event_broker action_endpoint nlg rest lock_store credentials"
     ).split()
 )
-_HALF = re.compile("[\ud800-\udfff]")  # of an emoji that was cut, or written as JSON escapes it
-EXPECTED = "Rasa NLU YAML starts with a key `nlu:` that holds a list of `- intent: …` with `examples: |`"
+MARKED = 'A mark is `[Paris](city)` or `[Paris]{"entity": "city", "role": "to"}`.'
 
 
 class Example(Struct, frozen=True, kw_only=True):
@@ -67,12 +66,14 @@ class TrainingData(Struct, frozen=True, kw_only=True):
 
     def known_values(self) -> dict[str, tuple[str, ...]]:
         """Entity → values of the lookup tables and of the examples' marks; what rules find needs none."""
-        found = {name: dict.fromkeys(values) for name, values in self.lookups.items()}
-        for example in self.examples:
-            for one in example.entities:
-                written = example.text[one.start : one.end].strip()
-                if one.entity not in FOUND_BY_RULE and not written.isdigit():
-                    found.setdefault(one.entity, {}).setdefault(written)
+        found: dict[str, list[str]] = {}
+        taken = set[str]()
+        tables = ((name, value) for name, values in self.lookups.items() for value in values)
+        marked = ((name, value) for name, value, _ in _marked(self.examples))
+        for name, value in chain(tables, marked):
+            if (known := key(value)) not in taken:  # in two entities: the first one's
+                taken.add(known)
+                found.setdefault(name, []).append(value)
         return {name: tuple(values) for name, values in found.items()}
 
     @property
@@ -88,7 +89,9 @@ def read(paths: Iterable[Path]) -> TrainingData:
             _read_file(file, found, named=named)
     if not found.examples:
         where = ", ".join(str(path) for path in paths) or "the configuration"
-        raise BadData(f"{where}: there are no training examples. {EXPECTED}; name such files in `nlu.data`.")
+        raise BadData(
+            f"{where}: there are no training examples. {nodes.EXPECTED}; name such files in `nlu.data`."
+        )
     return found.data()
 
 
@@ -103,28 +106,43 @@ def read_training(paths: Sequence[Path]) -> TrainingData:
     return replace(data, warnings=(*data.warnings, *_thin(data.examples)))
 
 
+def _marked(examples: Iterable[Example]) -> Iterator[tuple[str, str, Example]]:
+    """Entity, value and example of each mark whose value is to be found again."""
+    for example in examples:
+        for one in example.entities:
+            written = example.text[one.start : one.end].strip()
+            if one.entity not in FOUND_BY_RULE and not written.isdigit():
+                yield one.entity, written, example
+
+
 class _Found:
     """What has been read so far, over all files."""
 
     def __init__(self) -> None:
         self.examples: dict[tuple[str, str], Example] = {}
+        self.read: dict[tuple[str, str, str], int] = {}  # example, intent and file → line
         self.urgency: dict[str, str] = {}
         self.synonyms: dict[str, str] = {}
         self.regexes: dict[tuple[str, str], Regex] = {}
-        self.lookups: dict[str, dict[str, None]] = {}
+        self.lookups: dict[str, dict[str, str]] = {}  # entity → value → where it is
         self.files: list[str] = []
         self.warnings: list[str] = []
 
     def add(self, example: Example) -> None:
-        key = (example.text, example.intent)
-        first = self.examples.setdefault(key, example)
+        same, intent = key(example.text), example.intent
+        first = self.examples.setdefault((same, intent), example)
+        # Files of two languages share their "hello", and labels may stand apart; twice in one file is a slip.
+        if line := self.read.get((same, intent, example.file)):
+            what = f'"{_short(example.text)}" is in `{intent}` twice, first in line {line}; it counts once'
+            self.warn(example.file, example.line, what)
+        self.read[same, intent, example.file] = line or example.line
         if first is example:
             return
+        if example.entities and not first.entities:
+            first = replace(first, text=example.text, entities=example.entities)
         if example.urgency and example.urgency != first.urgency:
-            self.examples[key] = self._labelled(first, example)
-        # Files of two languages share their "hello", and labels may stand apart; twice in one file is a slip.
-        if first.file == example.file:
-            self.warn(example.file, example.line, f'"{_short(example.text)}" is in `{first.intent}` twice')
+            first = self._labelled(first, example)
+        self.examples[same, intent] = first
 
     def _labelled(self, first: Example, again: Example) -> Example:
         if not first.urgency:
@@ -153,8 +171,25 @@ class _Found:
             regexes=tuple(self.regexes.values()),
             lookups={name: tuple(values) for name, values in self.lookups.items()},
             files=tuple(self.files),
-            warnings=(*self.warnings, *_contradictions(self.examples.values())),
+            warnings=(*self.warnings, *_contradictions(self.examples.values()), *self._shared()),
         )
+
+    def _shared(self) -> Iterator[str]:
+        """Values of two entities."""
+        tables = ((name, *one) for name, values in self.lookups.items() for one in values.items())
+        marked = (
+            (name, value, f"{one.file}:{one.line}") for name, value, one in _marked(self.examples.values())
+        )
+        seen: dict[str, dict[str, str]] = {}
+        for name, value, place in chain(tables, marked):
+            names = seen.setdefault(key(value), {})
+            if names and name not in names:
+                first, where = next(iter(names.items()))
+                yield (
+                    f'{place}: "{_short(value)}" is a value of `{name}` and of `{first}` ({where}); '
+                    f"`{first}` is found"
+                )
+            names.setdefault(name, place)
 
 
 def _rank(level: str) -> int:
@@ -164,8 +199,7 @@ def _rank(level: str) -> int:
 def _contradictions(examples: Iterable[Example]) -> Iterator[str]:
     seen: dict[str, Example] = {}
     for example in examples:
-        key = " ".join(example.text.lower().split())
-        first = seen.setdefault(key, example)
+        first = seen.setdefault(key(example.text), example)
         if first.intent != example.intent:
             yield (
                 f'{example.file}:{example.line}: "{_short(example.text)}" is in `{example.intent}` and in '
@@ -200,80 +234,62 @@ def _files(path: Path) -> Iterator[tuple[Path, bool]]:
 
 
 def _read_file(file: Path, found: _Found, *, named: bool) -> None:
-    root = _compose(file)
-    keys = _pairs(root, file) if isinstance(root, MappingNode) else {}
+    root = nodes.compose(file)
+    keys = nodes.pairs(root, file) if isinstance(root, MappingNode) else {}
     if "nlu" not in keys:
         if not named and keys and NEIGHBOURS.issuperset(keys):
             return
-        raise BadData(f"{file}:{_line(root) if root else 1}: this is not Rasa NLU training data. {EXPECTED}.")
+        raise BadData(
+            f"{file}:{nodes.line_of(root) if root else 1}: this is not Rasa NLU training data. {nodes.EXPECTED}."
+        )
     found.files.append(str(file))
     entries = keys["nlu"]
-    if _is_null(entries):
+    if nodes.is_null(entries):
         return
     if not isinstance(entries, SequenceNode):
-        raise BadData(f"{file}:{_line(entries)}: `nlu:` must hold a list. {EXPECTED}.")
+        raise BadData(f"{file}:{nodes.line_of(entries)}: `nlu:` must hold a list. {nodes.EXPECTED}.")
     for entry in entries.value:
         _read_entry(entry, file, found)
-
-
-def _compose(file: Path) -> Node | None:
-    try:
-        text = file.read_text(encoding="utf-8-sig")
-    except OSError as exc:
-        raise BadData(f"{file}: cannot be read ({exc.strerror}); check its permissions.") from exc
-    except UnicodeDecodeError as exc:
-        line = file.read_bytes()[: exc.start].count(b"\n") + 1
-        raise BadData(f"{file}:{line}: this is not UTF-8; save the file in UTF-8.") from exc
-    try:
-        node: Node | None = YAML(typ="safe", pure=True).compose(text)
-    except YAMLError as exc:
-        raise BadData(_complaint(file, exc)) from exc
-    except RecursionError as exc:
-        raise BadData(f"{file}: nested too deeply to be read; check its brackets.") from exc
-    return node
-
-
-def _complaint(file: Path, exc: YAMLError) -> str:
-    mark = getattr(exc, "problem_mark", None) or getattr(exc, "context_mark", None)
-    place = f"{file}:{mark.line + 1}" if mark else str(file)
-    problem = getattr(exc, "problem", None) or str(exc).splitlines()[0]
-    return f"{place}: the YAML is broken ({problem}). Check indentation, quotes and colons near that line."
 
 
 # ── Entries ─────────────────────────────────────────────────────────────────────────────────────
 
 
 def _read_entry(entry: Node, file: Path, found: _Found) -> None:
-    pairs = _pairs(entry, file)
+    pairs = nodes.pairs(entry, file)
     kind = next((kind for kind in READERS if kind in pairs), None)
     if kind is None:
         raise BadData(
-            f"{file}:{_line(entry)}: an entry of `nlu:` is one of {', '.join(READERS)}, "
+            f"{file}:{nodes.line_of(entry)}: an entry of `nlu:` is one of {', '.join(READERS)}, "
             f"not {', '.join(pairs) or 'empty'}."
         )
-    name = _text(pairs[kind], file, kind).strip()
+    name = nodes.text(pairs[kind], file, kind).strip()
     if not name:
-        raise BadData(f"{file}:{_line(entry)}: `{kind}:` has no name.")
+        raise BadData(f"{file}:{nodes.line_of(entry)}: `{kind}:` has no name.")
     READERS[kind](name, pairs, file, found)
 
 
 def _read_intent(name: str, pairs: Mapping[str, Node], file: Path, found: _Found) -> None:
     if level := _urgency(pairs.get("metadata"), file):
-        found.set_urgency(name, level, str(file), _line(pairs["metadata"]))
+        found.set_urgency(name, level, str(file), nodes.line_of(pairs["metadata"]))
     for text, line, metadata in _examples(name, pairs, file, found):
-        plain, entities = marks.strip(text)
+        plain = marks.strip(text)
+        for mark in plain.broken:
+            found.warn(str(file), line, f"`{_short(mark)}` marks nothing. {MARKED}")
+        if not plain.text.strip():
+            continue
         found.add(
             Example(
-                text=plain,
+                text=plain.text,
                 intent=name,
                 urgency=_urgency(metadata, file),
-                entities=entities,
+                entities=plain.entities,
                 file=str(file),
                 line=line,
             )
         )
-        for entity in entities:
-            written = plain[entity.start : entity.end]
+        for entity in plain.entities:
+            written = plain.text[entity.start : entity.end]
             if written != entity.value:
                 found.synonyms.setdefault(written.lower(), entity.value)
 
@@ -296,7 +312,8 @@ def _read_regex(name: str, pairs: Mapping[str, Node], file: Path, found: _Found)
 
 def _read_lookup(name: str, pairs: Mapping[str, Node], file: Path, found: _Found) -> None:
     values = found.lookups.setdefault(name, {})
-    values.update(dict.fromkeys(text for text, _, _ in _examples(name, pairs, file, found)))
+    for text, line, _ in _examples(name, pairs, file, found):
+        values.setdefault(text, f"{file}:{line}")
 
 
 READERS = {"intent": _read_intent, "synonym": _read_synonym, "regex": _read_regex, "lookup": _read_lookup}
@@ -307,20 +324,22 @@ def _examples(
 ) -> Iterator[tuple[str, int, Node | None]]:
     """Text, line and metadata of each example, from a block of lines or from a list."""
     node = pairs.get("examples")
-    if node is None or _is_null(node):
-        found.warn(str(file), _line(next(iter(pairs.values()))), f"`{name}` has no examples")
+    if node is None or nodes.is_null(node):
+        found.warn(str(file), nodes.line_of(next(iter(pairs.values()))), f"`{name}` has no examples")
     elif isinstance(node, ScalarNode):
         yield from _block(node, file, found)
     elif isinstance(node, SequenceNode):
         for item in node.value:
             yield from _item(item, file, found)
     else:
-        raise BadData(f"{file}:{_line(node)}: `examples:` of `{name}` must be a block (`|`) or a list.")
+        raise BadData(
+            f"{file}:{nodes.line_of(node)}: `examples:` of `{name}` must be a block (`|`) or a list."
+        )
 
 
 def _block(node: ScalarNode, file: Path, found: _Found) -> Iterator[tuple[str, int, None]]:
-    first = _line(node) + (node.style in {"|", ">"})
-    for number, line in enumerate(_text(node, file, "examples").splitlines(), first):
+    first = nodes.line_of(node) + (node.style in {"|", ">"})
+    for number, line in enumerate(nodes.written(node, file, "examples").splitlines(), first):
         text = line.strip()
         if text.startswith("-") and text[1:].strip():
             yield text[1:].strip(), number, None
@@ -332,9 +351,9 @@ def _item(item: Node, file: Path, found: _Found) -> Iterator[tuple[str, int, Nod
     if isinstance(item, ScalarNode):
         yield from _lines_of(item, None, file, found)
         return
-    pairs = _pairs(item, file)
+    pairs = nodes.pairs(item, file)
     if "text" not in pairs:
-        raise BadData(f"{file}:{_line(item)}: an example in a list needs `text:`.")
+        raise BadData(f"{file}:{nodes.line_of(item)}: an example in a list needs `text:`.")
     yield from _lines_of(pairs["text"], pairs.get("metadata"), file, found)
 
 
@@ -342,56 +361,29 @@ def _lines_of(
     node: Node, metadata: Node | None, file: Path, found: _Found
 ) -> Iterator[tuple[str, int, Node | None]]:
     """An example is one line; more of them are more examples."""
-    lines = [line.strip().removeprefix("- ").strip() for line in _text(node, file, "text").splitlines()]
+    lines = [
+        line.strip().removeprefix("- ").strip() for line in nodes.written(node, file, "text").splitlines()
+    ]
     if not any(lines):
-        found.warn(str(file), _line(node), "an example without text is not read")
+        found.warn(str(file), nodes.line_of(node), "an example without text is not read")
     for text in filter(None, lines):
-        yield text, _line(node), metadata
+        yield text, nodes.line_of(node), metadata
 
 
 def _urgency(metadata: Node | None, file: Path) -> str:
-    if not isinstance(metadata, MappingNode):
+    if metadata is None or nodes.is_null(metadata):
         return ""
-    node = _pairs(metadata, file).get("urgency")
+    if not isinstance(metadata, MappingNode):
+        raise BadData(
+            f"{file}:{nodes.line_of(metadata)}: `metadata:` must hold `key: value`, as in `metadata: {{urgency: high}}`."
+        )
+    node = nodes.pairs(metadata, file).get("urgency")
     if node is None:
         return ""
-    level = _text(node, file, "urgency")
+    level = nodes.text(node, file, "urgency")
     if level not in tuple(Level):
-        raise BadData(f"{file}:{_line(node)}: urgency `{level}` is not one of {', '.join(Level)}.")
+        raise BadData(f"{file}:{nodes.line_of(node)}: urgency `{level}` is not one of {', '.join(Level)}.")
     return level
-
-
-# ── Nodes ───────────────────────────────────────────────────────────────────────────────────────
-
-
-def _pairs(node: Node, file: Path) -> dict[str, Node]:
-    if not isinstance(node, MappingNode):
-        raise BadData(f"{file}:{_line(node)}: expected `key: value` here. {EXPECTED}.")
-    pairs: dict[str, Node] = {}
-    for key, value in node.value:
-        name = _text(key, file, "key")
-        if name in pairs:
-            raise BadData(f"{file}:{_line(key)}: `{name}:` is here twice; the YAML would lose one of them.")
-        pairs[name] = value
-    return pairs
-
-
-def _text(node: Node, file: Path, what: str) -> str:
-    if not isinstance(node, ScalarNode):
-        raise BadData(f"{file}:{_line(node)}: `{what}` must be a text.")
-    if half := _HALF.search(node.value):
-        raise BadData(
-            f"{file}:{_line(node)}: `{what}` holds half a character (\\u{ord(half[0]):x}); write the whole one instead."
-        )
-    return str(node.value)
-
-
-def _is_null(node: Node) -> bool:
-    return isinstance(node, ScalarNode) and str(node.tag) == "tag:yaml.org,2002:null"
-
-
-def _line(node: Node) -> int:
-    return int(node.start_mark.line) + 1
 
 
 def _short(text: str) -> str:

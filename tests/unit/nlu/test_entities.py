@@ -1,5 +1,7 @@
 """Numbers, addresses, dates and amounts in sentences as people write them."""
 
+from unicodedata import normalize
+
 import pytest
 
 from bot.domain.understanding import Context, Entity
@@ -70,13 +72,40 @@ def test_an_order_number_is_found(text: str, number: str) -> None:
         "31.02.2026",
         "99/99/2026",
         "192.168.0.1",
+        "24.12",
+        "24-12",
+        "24 12 2026",
+        "12/25",
+        "19.99",
+        "1299.00",
+        "1.299",
+        "10.30 - 12.00",
+        "10 - 12",
+        "03-2026",
+        "03 2026",
+        "2026-03",
+        "2025-2026",
+        "22.11 16.30",
+        "die 4711/2",
     ],
 )
 def test_another_number_is_no_order_number(text: str) -> None:
     assert "order_number" not in dict(found(text))
 
 
-@pytest.mark.parametrize("text", ["2024", "die 2024", "das ist 2024, danke", "20 44 71", "also: 4711"])
+LONE = ["4711", "901 77 45", "901-77-45", "104-711", "47-11", "2026-4711", "ok, 20 44 71 bitte"]
+
+
+@pytest.mark.parametrize("text", LONE)
+def test_a_lone_number_may_be_written_in_groups(text: str) -> None:
+    entities = BUILT_IN.find(text, Context())
+    assert [(one.entity, one.confidence) for one in entities] == [("order_number", 0.95)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["2024", "die 2024", "das ist 2024, danke", "also: 4711", "104.711", "104/711", "2026/4711", *LONE],
+)
 def test_a_lone_number_is_certain_when_the_bot_asked_for_it(text: str) -> None:
     entities = BUILT_IN.find(text, ASKED)
     assert [(one.entity, one.confidence) for one in entities] == [("order_number", 1.0)]
@@ -84,6 +113,35 @@ def test_a_lone_number_is_certain_when_the_bot_asked_for_it(text: str) -> None:
 
 def test_a_date_is_no_answer_to_the_question_for_a_number() -> None:
     assert found("weiß nicht, das war am 24.12.2026", ASKED) == [("date", "2026-12-24")]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "24.12",
+        "am 24.12 glaub ich",
+        "12/25",
+        "03/2026",
+        "03-2026",
+        "12 2026",
+        "24-12-26",
+        "19.99",
+        "119.99",
+        "1500 €",
+        "€ 1500",
+        "1500 Punkte",
+        "22.11 16.30",
+        "10.30 - 12.00",
+        "192.168.100.200",
+        "weiß nicht, gekauft 2024",
+    ],
+)
+def test_what_is_clearly_something_else_is_no_answer_to_it_either(text: str) -> None:
+    assert "order_number" not in dict(found(text, ASKED))
+
+
+def test_a_year_beside_the_number_does_not_hide_it() -> None:
+    assert found("von 2024, müsste die 104711 sein", ASKED) == [("order_number", "104711")]
 
 
 @pytest.mark.parametrize(
@@ -148,6 +206,70 @@ def test_regexes_of_the_data_add_to_the_rules() -> None:
 def test_lookup_values_are_found_as_whole_words_longest_first() -> None:
     entities = listed("York, new york und Yorkshire", lookups={"city": ("York", "New York")})
     assert [one.value for one in entities] == ["York", "new york"]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("amazon.de", "ich habe bei Amazon.de, nicht hier bestellt"),
+        ("C++", "ein Buch über c++!"),
+        ("Yahoo!", "geht das mit Yahoo!?"),
+        ("A/B", "Größe A/B."),
+        ("24/7 service", "is your 24/7 Service open"),
+        ("Nord/Süd Halle", "in der nord/süd  halle"),
+        ("T-Shirt (rot)", "das T-Shirt (rot), bitte"),
+        (".NET", "läuft .net noch"),
+        ("Kiel", "'Kiel', Kiel-Mitte?"),
+        ("O'Neill", "jacke von O'Neill."),
+        ("H&M", "bei H&M"),
+        ("🍕", "eine 🍕 bitte"),
+    ],
+)
+def test_a_value_is_found_wherever_it_is_written(value: str, text: str) -> None:
+    first = listed(text, lookups={"thing": (value,)})[0]
+    assert " ".join(text[first.start : first.end].lower().split()) == value.lower()
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (".NET", "ASP.NET"),
+        ("C++", "C++11"),
+        ("C", "Cello"),
+        ("amazon.de", "amazon.design"),
+        ("ok", "https://a.example/ok"),
+    ],
+)
+def test_a_part_of_a_word_is_no_value(value: str, text: str) -> None:
+    assert [one for one in listed(text, lookups={"thing": (value,)}) if one.entity == "thing"] == []
+
+
+def test_values_that_begin_alike_are_told_apart() -> None:
+    entities = listed("T-Shirt (rot) und T-Shirt", lookups={"thing": ("T-Shirt", "T-Shirt (rot)", "T")})
+    assert [one.value for one in entities] == ["T-Shirt (rot)", "T-Shirt"]
+
+
+def test_a_value_of_two_entities_is_the_first_ones() -> None:
+    entities = listed("kiel", lookups={"city": ("Kiel",), "shop": ("KIEL",)})
+    assert [one.entity for one in entities] == ["city"]
+
+
+@pytest.mark.parametrize(
+    ("text", "written", "entity"),
+    [
+        ("nach Zürich und Köln", "Zürich", ("city", "Zürich")),
+        ("überall für 20 €", "20 €", ("amount", "20 EUR")),
+        ("grüße, seit dem 3. März 2026", "3. März 2026", ("date", "2026-03-03")),
+        ("Größe Ä-1, bitte", "Ä-1", ("size", "Ä-1")),
+    ],
+)
+def test_text_in_decomposed_letters_is_read_and_its_offsets_kept(
+    text: str, written: str, entity: tuple[str, str]
+) -> None:
+    sent = normalize("NFD", text)
+    one = listed(sent, lookups={"city": ("Zürich",)}, regexes=(("size", r"[AÄ]-\d"),))[0]
+    assert (one.entity, one.value) == entity
+    assert sent[one.start : one.end] == normalize("NFD", written)
 
 
 def test_a_synonym_stands_for_what_was_written() -> None:

@@ -1,12 +1,14 @@
 """Rasa NLU YAML as people write it, and what they are told when it is something else."""
 
 from pathlib import Path
+from unicodedata import normalize
 
 import pytest
 
 from bot.domain.errors import BadData
 from nlu.reading import TrainingData, read, read_training
 
+STARTER = Path(__file__).parents[3] / "nlu" / "data"
 HEAD = 'version: "3.1"\nnlu:\n'
 
 
@@ -81,6 +83,79 @@ def test_entity_marks_are_taken_out_and_kept_beside(tmp_path: Path) -> None:
     assert data.synonyms == {"nyc": "New York"}
 
 
+def test_numbers_in_a_mark_are_the_text_they_are_written_as(tmp_path: Path) -> None:
+    marks = (
+        '[five]{"entity": "number", "value": 5} [dear]{"entity": "price", "value": 19.90, "group": 1}'
+        ' [x]{"entity": "letter", "role": null}'
+    )
+    data = data_of(tmp_path, f"- intent: a\n  examples: |\n    - {marks}\n")
+    example = data.examples[0]
+    assert (example.text, data.warnings) == ("five dear x", ())
+    assert [(one.entity, one.value, one.role, one.group) for one in example.entities] == [
+        ("number", "5", "", ""),
+        ("price", "19.90", "", "1"),
+        ("letter", "x", "", ""),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("written", "learned"),
+    [
+        ('to [Paris]{"entity": "city", "role": } now', "to Paris now"),
+        ("to [Rome]{'entity': 'city'} now", "to Rome now"),
+        ('to [Rome]{"value": "x"} now', "to Rome now"),
+        ('to [Rome]{"entity": " "} now', "to Rome now"),
+        ('to [Rome]{"entity": "city", "value": true} now', "to Rome now"),
+        ("to [Rome]( ) now", "to Rome now"),
+        ("to [ ](city) now", "to   now"),
+        ("to [](city) now", "to [](city) now"),
+        ("to [Rome](city now", "to [Rome](city now"),
+        ('to [Rome]{"entity": {"a": 1}} now', 'to [Rome]{"entity": {"a": 1}} now'),
+        ("to [New [York]](city) now", "to [New [York]](city) now"),
+    ],
+)
+def test_a_mark_that_cannot_be_used_is_warned_of_and_marks_nothing(
+    tmp_path: Path, written: str, learned: str
+) -> None:
+    data = data_of(tmp_path, f"- intent: a\n  examples: |\n    - from [Kiel](city)\n    - {written}\n")
+    assert [(one.text, len(one.entities)) for one in data.examples] == [("from Kiel", 1), (learned, 0)]
+    assert len(data.warnings) == 1
+    assert "nlu.yml:6: `" in data.warnings[0]
+    assert "marks nothing. A mark is `[Paris](city)`" in data.warnings[0]
+
+
+def test_an_example_that_is_an_empty_mark_is_none(tmp_path: Path) -> None:
+    data = data_of(tmp_path, "- intent: a\n  examples: |\n    - one\n    - [ ](city)\n")
+    assert ([one.text for one in data.examples], len(data.warnings)) == (["one"], 1)
+    assert data.known_values() == {}
+
+
+def test_brackets_that_look_like_no_mark_need_no_warning(tmp_path: Path) -> None:
+    data = data_of(tmp_path, "- intent: a\n  examples: |\n    - [ok] (so) {far} [x] [y]\n")
+    assert (data.examples[0].text, data.warnings) == ("[ok] (so) {far} [x] [y]", ())
+
+
+def test_a_value_of_two_entities_is_warned_of_and_found_as_the_first(tmp_path: Path) -> None:
+    text = (
+        "- intent: a\n  examples: |\n    - in [Kiel](city)\n    - at [kiel](shop)\n    - to [Kiel](shop)\n"
+        "    - in [Bonn](shop) for [4](hours) or [4](days)\n- lookup: city\n  examples: |\n    - Bonn\n"
+    )
+    data = data_of(tmp_path, text)
+    path = tmp_path / "nlu.yml"
+    assert data.warnings == (
+        f'{path}:6: "kiel" is a value of `shop` and of `city` ({path}:5); `city` is found',
+        f'{path}:8: "Bonn" is a value of `shop` and of `city` ({path}:11); `city` is found',
+    )
+    assert data.known_values() == {"city": ("Bonn", "Kiel")}
+
+
+def test_data_in_decomposed_letters_is_read_composed(tmp_path: Path) -> None:
+    text = "- intent: a\n  examples: |\n    - grüße aus [Köln](city)\n- regex: b\n  examples: |\n    - ä+\n"
+    data = data_of(tmp_path, normalize("NFD", text))
+    assert (data.examples[0].text, data.regexes[0].pattern) == ("grüße aus Köln", "ä+")
+    assert data.known_values() == {"city": ("Köln",)}
+
+
 def test_synonyms_regexes_and_lookups_are_read(tmp_path: Path) -> None:
     data = data_of(
         tmp_path,
@@ -121,6 +196,34 @@ def test_two_files_may_share_an_example(tmp_path: Path) -> None:
     found = read([tmp_path])
     assert [one.text for one in found.examples] == ["hello"]
     assert not any("twice" in warning for warning in found.warnings)
+
+
+def test_letter_case_and_spaces_make_no_other_example(tmp_path: Path) -> None:
+    path = write(
+        tmp_path, HEAD + "- intent: a\n  examples: |\n    - Hallo\n    - hallo\n    - HAL  LO\n    - hal lo\n"
+    )
+    data = read([path])
+    assert [one.text for one in data.examples] == ["Hallo", "HAL  LO"]
+    assert data.warnings == (
+        f'{path}:6: "hallo" is in `a` twice, first in line 5; it counts once',
+        f'{path}:8: "hal lo" is in `a` twice, first in line 7; it counts once',
+    )
+
+
+def test_an_example_that_is_twice_in_the_second_file_is_warned_of(tmp_path: Path) -> None:
+    write(tmp_path, HEAD + "- intent: a\n  examples: |\n    - hi\n", "a.yml")
+    other = write(tmp_path, HEAD + "- intent: a\n  examples: |\n    - Hi\n    - hI\n", "b.yml")
+    assert read([tmp_path]).warnings == (f'{other}:6: "hI" is in `a` twice, first in line 5; it counts once',)
+
+
+def test_a_double_brings_its_marks_where_the_first_has_none(tmp_path: Path) -> None:
+    write(tmp_path, HEAD + "- intent: a\n  examples: |\n    - in kiel\n", "a.yml")
+    write(tmp_path, HEAD + "- intent: a\n  examples: |\n    - in [Kiel](city)\n", "b.yml")
+    assert read([tmp_path]).known_values() == {"city": ("Kiel",)}
+
+
+def test_the_starter_data_need_no_warning() -> None:
+    assert read_training([STARTER]).warnings == ()
 
 
 def test_doubtful_examples_are_warned_of_by_name(tmp_path: Path) -> None:
@@ -170,6 +273,11 @@ def test_labels_of_urgency_may_stand_in_another_file(tmp_path: Path) -> None:
         ("nlu:\n- intent: a\n  examples:\n  - words: x\n", ":4: an example in a list needs `text:`"),
         ("nlu:\n- intent: a\n  intent: b\n", ":3: `intent:` is here twice"),
         ("nlu:\n- intent: a\n  metadata: {urgency: panic}\n", ":3: urgency `panic` is not one of low"),
+        ("nlu:\n- intent: a\n  metadata: high\n", ":3: `metadata:` must hold `key: value`, as in"),
+        (
+            "nlu:\n- intent: a\n  examples:\n  - {text: x, metadata: [high]}\n",
+            ":4: `metadata:` must hold `key: value`",
+        ),
         ("nlu:\n- regex: a\n  examples: |\n    - (\n", ":4: `(` is not a regular expression"),
         ("nlu:\n- intent: a\n  examples: |\n    - b\n   bad: indent\n", "the YAML is broken"),
         ("nlu:\n\t- intent: a\n", ":2: the YAML is broken"),
