@@ -143,6 +143,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "signal.set_by": ("gesetzt von {name}", "set by {name}"),
     "signal.danger": ("Gefahr", "danger"),
     "signal.danger_to_life": ("Lebensgefahr", "danger to life"),
+    "signal.threat_of_violence": ("Drohung mit Gewalt", "threat of violence"),
     "signal.security": ("Sicherheit des Kontos", "account security"),
     "signal.money_taken_twice": ("doppelt abgebucht", "money taken twice"),
     "signal.legal": ("rechtliche Schritte", "legal steps"),

@@ -25,7 +25,8 @@ def _inflected(stems: str) -> str:
 
 _SYMBOLS = {
     "PERSON": (
-        "mensch menschen menschn mänsch minsch mitarbeiter mitarbeiterin mitarbeitern supportmitarbeiter"
+        "mensch menschen menschn mänsch minsch mitarbeiter mitarbeiterin mitarbeiterinnen mitarbeitern"
+        " supportmitarbeiter beraterinnen kolleginnen"
         " person berater beraterin kundenberater kundenbetreuer ansprechpartner ansprechpartnerin"
         " sachbearbeiter sachbearbeiterin kollege kollegen kollegin agenten verkäufer human humans people"
         " persons agent agents representative rep reps operator employee employees advisor adviser"
@@ -98,7 +99,8 @@ _SYMBOLS = {
     "": (
         "ich i i'd i'll id ick wir we sich mal nur auch einfach lieber doch gern gerne unbedingt nun dann"
         " direkt kurz noch wieder da ja halt vielleicht just directly straight back be have of it also"
-        " und and denn eigentlich really möglichst zurück wants up in haben first second once"
+        " und and denn eigentlich really möglichst zurück wants up in haben first second once fucking damn bloody"
+        " verdammt verdammten verdammte"
     ),
 }
 _SYMBOL = {word: symbol for symbol, words in _SYMBOLS.items() for word in words.split()}
@@ -131,31 +133,31 @@ _PHRASES = (
 _PHRASE = re.compile("|".join(rf"\b({pattern})\b" for pattern, _ in _PHRASES))
 _SYMBOL |= {"exists": "EXISTS"}
 
-_ONE = "(?:A )?(?:REAL )*(?:DESK )?(?:PERSON|BOSS)(?: PERSON)?"
+_ONE = "(?:A )?(?:REAL ){0,4}(?:DESK )?(?:PERSON|BOSS(?! \\.))(?: PERSON)?"
 _ANY_ONE = f"(?:(?:THE )?{_ONE}|(?:THE )?DESK|(?:REAL )?SOMEONE)"
 _REQUESTS = re.compile(
     "|".join(
         rf"(?:^|(?<= ))(?:{pattern})(?= |$)"
         for pattern in (
             # a wish, and whom for
-            rf"(?<!YOU )WANT (?:(?:ME|WITH|POLITE|WANT|CAN|YOU|STOP) )*{_ONE}",
+            rf"(?<!YOU )WANT (?:(?:ME|WITH|POLITE|WANT|CAN|YOU|STOP) ){{0,8}}{_ONE}",
             r"WANT (?:ME )?THE BOSS",
             rf"(?:ASSISTANCE|HELP) (?:\. |WITH ){_ONE}|REAL ASSISTANCE|WANT (?:\. )?REAL SPEAK",
             # to speak, and with whom
-            rf"(?<!THE )SPEAK (?:(?:\.|THE|SPEAK) ){{0,2}}(?:(?:ME|WITH|WANT|YOU|POLITE) )*{_ANY_ONE}",
+            rf"(?<!THE )SPEAK (?:(?:\.|THE|SPEAK) ){{0,2}}(?:(?:ME|WITH|WANT|YOU|POLITE) ){{0,8}}{_ANY_ONE}",
             rf"WITH {_ANY_ONE} (?:\S+ ){{0,3}}(?:SPEAK|SAY)",
             rf"(?:THE )?(?:{_ONE}|SOMEONE) (?:POLITE |WANT |WITH )*SPEAK",
             # somebody real, and is there one
-            "SOMEONE REAL|REAL SOMEONE",
+            "SOMEONE REAL|REAL SOMEONE|^BE SOMEONE$",
             r"SOMEONE (?:\. ){0,2}BE NO (?:A )?BOT",
             rf"EXISTS (?:POLITE )*(?:NO )?(?:A )?REAL PERSON(?! \.)|{_ONE} (?:POLITE )*AVAILABLE",
             # who is to act
             rf"(?:CAN|WANT) (?:ME )?(?:WANT )?{_ONE} (?:\S+ ){{0,3}}HELP|PERSON CAN HELP",
             r"CALL (?:YOU )?(?:WANT )?ME|CALL (?:A )?(?:SOMEONE|PERSON)",
-            r"(?:ME|SOMEONE|PERSON) (?:(?:SOMEONE|WANT|POLITE|A|PERSON) )*CALL(?: ME)?",
+            r"(?:ME|SOMEONE|PERSON) (?:(?:SOMEONE|WANT|POLITE|A|PERSON) ){0,8}CALL(?: ME)?",
             r"(?:WANT|UM) (?:A )?CALLBACK|CALLBACK (?:WANT|POLITE|UM)",
             # anything but a machine
-            r"NO WITH (?:A |THE )*(?:BOT|MACHINE)|NO WANT (?:(?:WITH|SPEAK|A|THE) )*(?:BOT|MACHINE)",
+            r"NO WITH (?:A |THE )*(?:BOT|MACHINE)|NO WANT (?:(?:WITH|SPEAK|A|THE) ){0,8}(?:BOT|MACHINE)",
             r"(?<!BE )(?<!YOU )NO (?:A )?BOT|STOP (?:WITH )?(?:THE )?BOT|WITH YOU SAY NO",
         )
     )

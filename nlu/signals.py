@@ -103,8 +103,25 @@ SIGNALS: tuple[Signal, ...] = (
         r"""
         bringe? mich um|(?:will|möchte|mag) nicht mehr leben|nehm\w* mir das leben|suizid\w*|selbstmord\w*
         (?:krieg|bekomm)(?:e|t|en)? (?:\w+ ){0,2}keine luft|keine luft (?:mehr )?(?:bekomm|krieg)\w*|nicht (?:mehr )?atmen
-        kill(?:ing)? myself|end my life|suicid\w+|(?:don'?t|do not|no longer) want to live
-        (?:can'?t|cannot|couldn'?t) (?:breathe|get (?:any )?air)|not breathing
+        (?:will|möchte|wollte|werde) (?:\w+ ){0,2}sterben\b|umbringen (?:will|werde|möchte)|mich umbringen
+        bewusstlos\w*|atmet (?:\w+ )?nicht|(?:hat|hatte|mit|einen) (?:einen )?(?:herzinfarkt|schlaganfall)
+        kill(?:ing)? (?:my ?self|me\b)|end my life|suicid\w+|(?:don'?t|do not|no longer) want to live
+        want(?:ed)? to die\b|(?:can'?t|cannot|couldn'?t) (?:breathe|get (?:any )?air)|not breathing|stopped breathing
+        unconscious\b|(?:is|am|was|are) having a (?:heart attack|stroke)|passed out
+        """,
+        Level.CRITICAL,
+        deniable=False,
+    ),
+    _signal(
+        "threat of violence",
+        8.0,
+        r"""
+        bombendrohung|bombe (?:im|in|bei|unter|gelegt|legen|hochgehen)
+        bring(?:e|en)? (?:euch|sie|dich|ihn) (?:\w+ ){0,3}um\b|erschie(?:ß|ss)\w*|abstech\w*|abknall\w*
+        zünde?n? (?:euch|eure?[nm]?|ihre?[nm]?|den|das) (?:\w+ ){0,2}an\b|(?:euch|eure?[nm]?) (?:\w+ ){0,2}anzünden
+        bomb (?:in|at|inside|under|threat|your)|(?<!won't )(?<!wouldn't )kill (?:you|all of you|your)\b
+        (?:burn|blow) (?:down|up) (?:your|the|this)|burn your (?:\w+ )?(?:store|shop|house|place|office|warehouse)
+        shoot (?:you|up)\b|stab you\b|come (?:over )?(?:there )?and hurt you
         """,
         Level.CRITICAL,
         deniable=False,

@@ -109,11 +109,20 @@ def _read(text: str) -> tuple[list[Found], str]:
                 continue
             found.append(Found(signal, " ".join(written[slice(*match.span())].split())))
             break
+    if read != plain:
+        found += _undeniable(plain.lower(), {one.signal.name for one in found})
     found += _manner(read)
     rest = written
     for start, end in taken:
         rest = rest[:start] + " " * (end - start) + rest[end:]
     return found, rest if taken or read != plain else ""
+
+
+def _undeniable(lower: str, known: set[str]) -> Iterator[Found]:
+    """Somebody's life counts in quotation marks, too."""
+    for signal, places in candidates(lower):
+        if signal.floor is Level.CRITICAL and not signal.deniable and signal.name not in known:
+            yield from (Found(signal, match[0]) for match in list(matches(signal, places, lower))[:1])
 
 
 def _denied(text: str, match: re.Match[str]) -> bool:

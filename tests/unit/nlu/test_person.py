@@ -8,6 +8,10 @@ from nlu.features import normalise, tokens
 from nlu.person import wants_person
 
 ASKS = (
+    "give me a fucking human",
+    "kann ich mit einer eurer Mitarbeiterinnen sprechen",
+    "ist da jemand?",
+    "ich will den Chef sprechen",
     "ich will mit einem Menschen sprechen",
     "Kann ich bitte mit einem Mitarbeiter reden?",
     "Mitarbeiter!",
@@ -110,6 +114,8 @@ DOES_NOT_ASK = (
     "Do you sell robots?",
     "do you support PayPal",
     "thanks for your support",
+    "Ich möchte ein Boss Hemd",
+    "Is anyone affected by the delay?",
 )
 
 

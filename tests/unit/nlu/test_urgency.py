@@ -53,11 +53,52 @@ def test_security_money_and_law_are_at_least_high(text: str, reason: str) -> Non
 @pytest.mark.parametrize(
     "text",
     [
+        "I will burn down your store",
+        "there is a bomb in the parcel",
+        "ich bringe euch alle um",
+        "I am going to kill you all",
+        "ich zünde euren Laden an",
+        "ich will sterben",
+        "I want to die",
+        "i am going to kill my self",
+        "she is unconscious after using it",
+        "mein Vater ist bewusstlos",
+        "er atmet nicht mehr",
+        'Ich denke an "Suizid"',
+        "ich will „nicht mehr leben“, versteht ihr, ich will nicht mehr leben",
+        'my wife said "I cannot breathe any more" and fell',
+        'Hallo, mein Akku "brennt", bitte helfen Sie',
+    ],
+)
+def test_a_threat_and_despair_are_critical_in_quotation_marks_too(text: str) -> None:
+    found = judged(text)
+    assert found.level is Level.CRITICAL
+    assert found.reasons
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "die Farbe ist echt bombe",
+        "it won't kill you to answer",
+        "Wie zünde ich die Kerze am besten an?",
+        "this lamp is the bomb",
+        "Wann bringt ihr das Paket um die Ecke?",
+    ],
+)
+def test_big_words_are_no_threat(text: str) -> None:
+    assert judged(text).level is Level.NORMAL
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
         "No idea who hacked my account",
         "I don't know who hacked my account",
         "my account was hacked not funny",
         "Mein Konto wurde gehackt\nKein Login mehr möglich",
         "Mein Konto wurde gehackt kein Witz",
+        'my "account" was "hacked"',
     ],
 )
 def test_whoever_does_not_know_why_does_not_deny_it(text: str) -> None:
