@@ -9,7 +9,6 @@ import re
 import signal
 import time
 from collections.abc import Iterable, Iterator
-from itertools import pairwise
 from re import _parser  # type: ignore[attr-defined]
 from types import FrameType
 from typing import Any
@@ -17,12 +16,11 @@ from typing import Any
 from bot.domain.understanding import UNDERSTOOD_CHARACTERS
 
 LIMIT = 0.1  # seconds of processor time for one text; the rules of the starter data take a thousandth
-PAIRS = BEGINNINGS = (
-    30  # neighbouring characters, and lengths of what stands in front of them, that are tried
-)
-MOST = 40  # repetitions of what has to be there several times
-ENOUGH = 0.5  # seconds of processor time for one pattern; whatever took no `LIMIT` by then is taken
+ENOUGH = 2.0  # seconds of processor time for one pattern; whatever took no `LIMIT` by then is taken
 END = "\0"  # matches hardly anything, so that every way to get here has to be tried
+REPEATS = {"MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT"}
+MANY, BROAD = 40, 4  # samples of a sequence, and of a class of characters
+OTHERS = "a0 -.x\n\x01"
 
 _SAMPLES = {
     "CATEGORY_DIGIT": "0",
@@ -32,9 +30,17 @@ _SAMPLES = {
     "CATEGORY_NOT_SPACE": "a",
     "CATEGORY_NOT_WORD": "-",
 }
+_CATEGORIES = {
+    "CATEGORY_DIGIT": r"\d",
+    "CATEGORY_SPACE": r"\s",
+    "CATEGORY_WORD": r"\w",
+    "CATEGORY_NOT_DIGIT": r"\D",
+    "CATEGORY_NOT_SPACE": r"\S",
+    "CATEGORY_NOT_WORD": r"\W",
+}
 
 
-# ── Is it slow? Tried out on long texts of what it is made of, since it cannot be proved ────────
+# ── Is it slow? Tried out, since it cannot be proved ────────────────────────────────────────────
 
 
 def slow_text(pattern: str) -> str:
@@ -46,7 +52,8 @@ def slow_text(pattern: str) -> str:
         return ""
     compiled = re.compile(pattern, re.IGNORECASE)
     until = time.process_time() + ENOUGH
-    for text in _texts("".join(_letters(_parser.parse(pattern)))[:UNDERSTOOD_CHARACTERS]):
+    for beginning, piece in dict.fromkeys(_floods(_parser.parse(pattern), [""])):
+        text = beginning + piece * ((UNDERSTOOD_CHARACTERS - len(beginning)) // len(piece)) + END
         if not _in_time(compiled, text):
             return text[:40]
         if time.process_time() > until:
@@ -54,43 +61,74 @@ def slow_text(pattern: str) -> str:
     return ""
 
 
-def _texts(letters: str) -> Iterator[str]:
-    """Repetitions of what the pattern is made of, behind each of its beginnings: `KD-` has to be there for `KD-(a+)+`."""
-    pieces = dict.fromkeys(
-        [
-            *letters,
-            *[first + second for first, second in pairwise(letters)][:PAIRS],
-            *[letters] * bool(letters),
-        ]
-    )
-    for beginning in range(min(len(letters), BEGINNINGS)):
-        for piece in pieces:
-            times = (UNDERSTOOD_CHARACTERS - beginning) // len(piece)
-            yield letters[:beginning] + piece * times + END
-
-
-def _letters(parts: Any) -> Iterator[str]:
-    """One character for each place of the pattern, in order."""
+def _floods(parts: Any, before: list[str]) -> Iterator[tuple[str, str]]:
+    """For each repeat: what has to stand before it, and what it can be flooded with."""
     for kind, detail in parts:
-        if str(kind) == "LITERAL":
-            yield chr(detail)
-        elif str(kind) == "IN":
-            yield from map(_sample, detail)
-        elif str(kind) in {"ANY", "NOT_LITERAL"}:
-            yield "a"
-        elif str(kind).endswith("_REPEAT"):
-            fewest, _, inner = detail
-            yield from [*_letters(inner)] * min(max(fewest, 1), MOST)
-        else:
-            for inner in _inside(detail):
-                yield from _letters(inner)
+        if str(kind) in REPEATS:
+            _, most, inner = detail
+            if most > 1:
+                pieces = dict.fromkeys(
+                    piece for one in _samples(inner, BROAD) for piece in (one, *one) if piece
+                )
+                yield from ((beginning, piece) for beginning in before for piece in pieces)
+        for inner in _inside(detail):
+            yield from _floods(inner, before)
+        before = _joined(before, _one(str(kind), detail, 1))
 
 
-def _sample(member: tuple[Any, Any]) -> str:
-    kind, detail = str(member[0]), member[1]
+def _samples(parts: Any, broad: int) -> list[str]:
+    """Some texts that fit; of a class of characters, so many."""
+    found = [""]
+    for kind, detail in parts:
+        found = _joined(found, _one(str(kind), detail, broad))
+    return found
+
+
+def _one(kind: str, detail: Any, broad: int) -> list[str]:
+    """The same for one part of a pattern."""
+    if kind == "LITERAL":
+        return [chr(detail)]
+    if kind == "NOT_LITERAL":
+        return [sign for sign in OTHERS if sign.lower() != chr(detail).lower()][:broad]
+    if kind == "IN":
+        return _members(detail)[:broad]
+    if kind in REPEATS:
+        fewest, _, inner = detail
+        once = [sample * min(max(fewest, 1), MANY) for sample in _samples(inner, broad)]
+        return once if fewest else [*once, ""]
+    if kind == "BRANCH":
+        return [sample for branch in detail[1] for sample in _samples(branch, broad)]
+    if (kind == "ASSERT" and detail[0] > 0) or kind in {"ASSERT_NOT", "AT"}:  # they take no room
+        return [""]
+    inside = list(_inside(detail))
+    return _samples(inside[0], broad) if inside else ["a"]
+
+
+def _joined(starts: list[str], ends: list[str]) -> list[str]:
+    return [start + end for end in ends for start in starts][:MANY]
+
+
+def _members(members: list[tuple[Any, Any]]) -> list[str]:
+    """One character for each part of a class; of what it leaves out, some others."""
+    if str(members[0][0]) == "NEGATE":
+        return [sign for sign in OTHERS if not re.fullmatch(_class(members[1:]), sign)] or ["a"]
+    return [_member(str(kind), detail) for kind, detail in members]
+
+
+def _member(kind: str, detail: Any) -> str:
     if kind == "LITERAL":
         return chr(detail)
     return chr(detail[0]) if kind == "RANGE" else _SAMPLES.get(str(detail), "a")
+
+
+def _class(members: list[tuple[Any, Any]]) -> str:
+    """As it is written, without the brackets' "^"."""
+    parts = {
+        "LITERAL": lambda detail: re.escape(chr(detail)),
+        "RANGE": lambda detail: f"{re.escape(chr(detail[0]))}-{re.escape(chr(detail[1]))}",
+        "CATEGORY": lambda detail: _CATEGORIES.get(str(detail), ""),
+    }
+    return "[" + "".join(parts[str(kind)](detail) for kind, detail in members) + "]"
 
 
 def _inside(detail: Any) -> Iterator[Any]:

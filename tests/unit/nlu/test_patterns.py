@@ -35,6 +35,14 @@ STARTER = Path(__file__).parents[3] / "nlu" / "data"
         r"(?<=serial )([a-z]+)*[0-9]",
         r"\d{4}(?:a+)+$",
         r"#\d{2,}-(x|xx)+$",
+        r"KD-(?:[0-9]+-?)+[A-Z]",
+        r"(?:kunde|kd) (\d+ ?)+x",
+        r"n[or]\.? (\d+)*x",
+        r"(?:no|nr) (\d+)*\.",
+        r"([^a]+)+a",
+        r"ab?c?(?:[xyz]+_?)+!",
+        r"(?P<a>q)(?:\w+\w+)+#",
+        r"(?=x)(x+)+y",
     ],
 )
 def test_a_pattern_that_takes_years_is_found_out_in_a_moment(pattern: str) -> None:
