@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,13 +12,16 @@ import msgspec
 from msgspec import Struct, field
 from msgspec.structs import replace
 from ruamel.yaml import YAML
+from ruamel.yaml.constructor import DuplicateKeyError
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.nodes import MappingNode, Node
 
 from bot.domain import strict
 from bot.domain.answers import PLACEHOLDER, Answer, AnswerBook, Mode, Need, Texts, Variant
 from bot.domain.brand import Brand
 from bot.domain.errors import BadData
-from bot.domain.strict import BadShape, NonEmpty, join, near
+from bot.domain.ports import Finding
+from bot.domain.strict import BadShape, NonEmpty, join, meant, near
 
 # The bot's fixed sentences, and the values each may use.
 SENTENCES: dict[str, tuple[str, ...]] = {
@@ -40,6 +43,12 @@ SENTENCES: dict[str, tuple[str, ...]] = {
 BY_RULE = ("person",)  # who asks for a person gets one; there is nothing to answer
 LANGUAGE = re.compile(r"[a-z]{2,3}")
 FORMS = ("sie", "du")
+WRITE_IT = "Write its answer (where people shall have it: mode: human), then reload the server."
+ADD_EXAMPLES = "Add examples of it to the training data, or take the answer out."
+ADD_LOOKUP = "Add it to lookups in the configuration."
+TRAIN = "Train and promote: switchboard train, then switchboard promote ID."
+
+Taught = Callable[[], Collection[str]]  # the intents of the training data; asked only where it matters
 
 
 class NeedFile(Struct, frozen=True, kw_only=True):
@@ -95,34 +104,52 @@ def parse_answers(text: str, brand: Brand, where: str) -> AnswerBook:
     return replace(book, version=hashlib.sha256(content).hexdigest()[:12])
 
 
-def check(book: AnswerBook, intents: Collection[str], lookups: Collection[str]) -> list[str]:
-    """What the bot could not say well: one sentence each, for the doctor and for the start."""
+def check(
+    book: AnswerBook, intents: Collection[str], lookups: Collection[str], taught: Taught = frozenset
+) -> list[Finding]:
+    """What the bot could not say well, for the doctor and for the start; `intents` are those of the live model."""
     return [
-        *_unanswered(book, intents),
+        *(_finding(problem, WRITE_IT) for problem in unanswered(book, intents)),
+        *_strange(book, intents, taught),
         *_without_lookup(book, lookups),
-        *_untranslated(book),
+        *(_finding(problem, "Translate it in the answers.") for problem in _untranslated(book)),
     ]
 
 
-def _unanswered(book: AnswerBook, intents: Collection[str]) -> list[str]:
+def _finding(problem: str, fix: str) -> Finding:
+    return Finding(name="answers", status="warn", detail=problem, fix=fix)
+
+
+def unanswered(book: AnswerBook, intents: Collection[str]) -> list[str]:
+    """A sentence for each intent that nobody wrote an answer for."""
     missing = [intent for intent in intents if intent not in book.answers and intent not in BY_RULE]
+    return [f"`{intent}` has no answer: its messages go to people" for intent in missing]
+
+
+def _strange(book: AnswerBook, intents: Collection[str], taught: Taught) -> list[Finding]:
+    """Answers that the live model never gives: it was trained too early, or their name is wrong."""
     strange = [intent for intent in book.answers if intent not in intents and intent not in BY_RULE]
-    return [
-        *(
-            f'The intent "{intent}" has no answer, so a person gets it; add it to answers.yml.'
-            for intent in missing
-        ),
-        *(
-            f'The answer "{intent}" belongs to no intent of the training data; {near(intent, intents)}'
-            for intent in strange
-        ),
-    ]
+    learned = taught() if strange else ()
+    return [_too_early(intent) if intent in learned else _misnamed(intent, intents) for intent in strange]
 
 
-def _without_lookup(book: AnswerBook, lookups: Collection[str]) -> list[str]:
+def _too_early(intent: str) -> Finding:
+    return _finding(f"The live model does not know `{intent}` yet, which has an answer", TRAIN)
+
+
+def _misnamed(intent: str, intents: Collection[str]) -> Finding:
+    problem = f'The answer "{intent}" belongs to no intent of the training data'
+    name = meant(intent, intents)
+    return _finding(problem, f"Correct its name ({name}), or add examples." if name else ADD_EXAMPLES)
+
+
+def _without_lookup(book: AnswerBook, lookups: Collection[str]) -> list[Finding]:
     return [
-        f'The answer "{answer.intent}" uses the lookup "{answer.lookup}", which is not configured; '
-        "its general text is used until lookups has it."
+        _finding(
+            f'The answer "{answer.intent}" uses the lookup "{answer.lookup}", which is not configured, '
+            "so its general text is said",
+            f"Correct its name; {name}" if (name := meant(answer.lookup, lookups)) else ADD_LOOKUP,
+        )
         for answer in book.answers.values()
         if answer.lookup and answer.lookup not in lookups
     ]
@@ -153,6 +180,8 @@ def read_text(path: Path | str) -> str:
 def _read(text: str, where: str) -> Any:
     try:
         return YAML(typ="safe", pure=True).load(text)
+    except DuplicateKeyError as exc:
+        raise BadData(f"{where}: {_twice(text)}; the first would be lost, so join them.") from exc
     except MarkedYAMLError as exc:
         line = f" line {exc.problem_mark.line + 1}" if exc.problem_mark else ""
         problem = str(exc.problem).partition("\n")[0]
@@ -161,6 +190,24 @@ def _read(text: str, where: str) -> Any:
         raise BadData(f"{where}: not valid YAML; it may hold a control character.") from exc
     except RecursionError as exc:
         raise BadData(f"{where}: nested too deeply to be read; check its brackets.") from exc
+
+
+def _twice(text: str) -> str:
+    """Which key stands where, of a text that YAML refuses for it."""
+    waiting: list[Node | None] = [YAML(typ="safe", pure=True).compose(text)]
+    while waiting:
+        node = waiting.pop()
+        if not isinstance(node, MappingNode):
+            waiting += [part for part in getattr(node, "value", ()) if isinstance(part, Node)]
+            continue
+        lines: dict[str, int] = {}
+        for key, value in node.value:
+            line = key.start_mark.line + 1
+            if key.value in lines:
+                return f"`{key.value}` is here twice (lines {lines[key.value]} and {line})"
+            lines[str(key.value)] = line
+            waiting.append(value)
+    return "a key is here twice"
 
 
 class _Reader:

@@ -5,7 +5,6 @@ from bot.bootstrap.commands import (
     Conversation,
     add_user,
     chat,
-    check,
     evaluate,
     list_users,
     models,
@@ -15,16 +14,20 @@ from bot.bootstrap.commands import (
     rollback,
     train,
 )
+from bot.bootstrap.doctor import check
+from bot.bootstrap.explaining import Explained, explainer
 from bot.bootstrap.moving import backup, migrate
 from bot.bootstrap.serving import serve
 
 __all__ = [
     "Conversation",
+    "Explained",
     "add_user",
     "backup",
     "chat",
     "check",
     "evaluate",
+    "explainer",
     "list_users",
     "migrate",
     "models",

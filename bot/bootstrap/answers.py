@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from pathlib import Path
 
 from bot.bootstrap.content import Live
@@ -13,7 +13,7 @@ from bot.domain.answers import AnswerBook
 from bot.domain.errors import BadData
 from bot.domain.ports import Store
 from bot.services.contents import PushedAnswers
-from nlu.answers import parse_answers, read_text
+from nlu.answers import parse_answers, read_text, unanswered
 
 IN_THE_STORE = "the answers in the store"
 
@@ -46,6 +46,17 @@ async def pull_content(settings: Settings) -> bool:
     if text is not None:
         _write(Path(settings.nlu.answers), text)
     return text is not None
+
+
+async def without_answer(settings: Settings, intents: Collection[str]) -> list[str]:
+    """A sentence for each of these intents that the answers in use say nothing about."""
+    async with opened_store(settings) as store:
+        pushed = await PushedAnswers(store, now).text()
+    try:
+        text = pushed if pushed is not None else await asyncio.to_thread(read_text, settings.nlu.answers)
+        return unanswered(parse_answers(text, settings.brand, settings.nlu.answers), intents)
+    except BadData as error:
+        return [str(error)]
 
 
 def _write(path: Path, text: str) -> None:

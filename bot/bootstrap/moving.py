@@ -7,8 +7,8 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from bot.bootstrap.at_work import Tell, alone
 from bot.bootstrap.engines import now, opened_files, opened_store, store_path
-from bot.bootstrap.serving import alone
 from bot.config import ConfigError, Settings, urls
 from bot.domain.errors import Unknown
 from bot.domain.ports import Movable, Store
@@ -68,7 +68,7 @@ def _target(settings: Settings, to: str, files: str | None) -> Settings:
     return replace(settings, store=urls.Url(to), files=urls.Url(to_files))
 
 
-def _alone(settings: Settings) -> AbstractContextManager[None]:
+def _alone(settings: Settings) -> AbstractContextManager[Tell]:
     store_path(settings).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     return alone(store_path(settings))
 

@@ -17,6 +17,7 @@ for known in (
     models.promote,
     models.rollback,
     content.content,
+    trying.understand,
     trying.chat,
     trying.replay,
     users.user,

@@ -21,6 +21,11 @@ def print_json(value: Any) -> None:
     click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=_plain))
 
 
+def print_json_line(value: Any) -> None:
+    """One of several, each on a line of its own."""
+    click.echo(json.dumps(value, ensure_ascii=False, default=_plain))
+
+
 def _plain(value: Any) -> str:
     return value.isoformat() if isinstance(value, datetime) else str(value)
 
@@ -31,6 +36,13 @@ def print_numbers(values: Mapping[str, Any], indent: str = "") -> None:
     width = max((len(name) for name, _ in rows), default=0)
     for name, value in rows:
         click.echo(f"{indent}{name:<{width}}  {number(value)}")
+
+
+def print_rows(rows: Sequence[tuple[str, str]], indent: str = "") -> None:
+    """What it is, and what it says, under each other."""
+    width = max((len(name) for name, _ in rows), default=0)
+    for name, value in rows:
+        click.echo(f"{indent}{click.style(f'{name:<{width}}', dim=True)}  {value}".rstrip())
 
 
 def _numbers(values: Mapping[str, Any]) -> Iterator[tuple[str, float]]:

@@ -33,8 +33,8 @@ def serve(ctx: click.Context, *, role: str, host: str | None, port: int | None) 
 
     Also a worker listens, for /healthz, /readyz and /metrics: several processes on one machine need a port each.
 
-    Trains the starter model first if there is none. SIGHUP reads the configuration again and keeps the old one when
-    the new one is wrong.
+    Trains the starter model first if there is none. SIGHUP (kill -HUP and the process id, which is printed at the
+    start) reads the configuration and the answers again, and keeps the old ones when the new ones are wrong.
     """
     settings = settings_of(ctx).listening(host, port)
     from bot import bootstrap
@@ -59,7 +59,7 @@ def _fast_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
 def check(ctx: click.Context, *, offline: bool, machine: bool) -> None:
     """Say what is wrong before customers notice.
 
-    Looks at configuration, disk, store, model, answers, secrets, lookups and platforms. Exits with 1 when something
+    Looks at configuration, disk, store, model, examples, answers, secrets, lookups and platforms. Exits with 1 when something
     fails.
     """
     settings = settings_of(ctx)
@@ -89,4 +89,5 @@ def _print(findings: Sequence[Finding], failed: int) -> None:
     if failed:
         click.echo(f"\n{count(failed, 'failure')}, {warnings}. Mend what fails, then check again.")
     else:
-        click.echo(f"\nNothing fails, {warnings}. Start with: switchboard serve")
+        start = next((finding.fix for finding in findings if finding.name == "server"), "")
+        click.echo(f"\nNothing fails, {warnings}. {start}".rstrip())

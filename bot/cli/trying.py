@@ -1,10 +1,10 @@
-"""`chat` and `replay`: try things out without a customer."""
+"""`understand`, `chat` and `replay`: try things out without a customer."""
 
 from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
@@ -12,12 +12,54 @@ import click
 
 from bot.cli import frame
 from bot.cli.frame import FAILED, as_json, command, run, settings_of
-from bot.cli.printing import print_json, print_table
+from bot.cli.printing import bold, print_json, print_json_line, print_rows, print_table
 
 if TYPE_CHECKING:
-    from bot.bootstrap import Conversation
+    from bot.bootstrap import Conversation, Explained
 
 SILENCE = "(silence: the case is with a person now)"
+
+
+@command(
+    example='switchboard understand "Where is my parcel 4711?"\nswitchboard understand --json < messages.txt'
+)
+@click.argument("text", required=False)
+@as_json
+@click.pass_context
+def understand(ctx: click.Context, *, text: str | None, machine: bool) -> None:
+    """Say what the live model understands, and what the bot would do were this the first message of a case.
+
+    Without TEXT each line of standard input is a message. Everything happens in this process, nothing is stored, and
+    no lookup is asked; with nlu.engine: rasa, Rasa is asked as the server asks it.
+    """
+    settings = settings_of(ctx)
+    from bot import bootstrap
+
+    with asyncio.Runner() as runner:
+        stack = AsyncExitStack()
+        explainer = runner.run(stack.enter_async_context(bootstrap.explainer(settings)))
+        try:
+            for message in _messages() if text is None else [text]:
+                _show(runner.run(explainer.explain(message)), machine=machine, headed=text is None)
+        finally:
+            runner.run(stack.aclose())
+
+
+def _messages() -> Iterator[str]:
+    if frame.somebody_types():
+        click.echo("Each line is a message. Ctrl-D ends.", err=True)
+    yield from filter(None, (line.strip() for line in sys.stdin))
+
+
+def _show(found: Explained, *, machine: bool, headed: bool) -> None:
+    if machine and headed:
+        print_json_line(found.builtins())
+    elif machine:
+        print_json(found.builtins())
+    else:
+        if headed:
+            click.echo(bold(found.understanding.text))
+        print_rows(list(found.rows()), indent="  " if headed else "")
 
 
 @command(example='switchboard chat --customer ada\necho "Wo ist mein Paket 4711?" | switchboard chat')

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -32,8 +32,9 @@ from bot.config.urls import Url
 from bot.domain import strict
 from bot.domain.brand import Brand
 from bot.domain.hours import parse_hours
+from bot.domain.ports import Finding
 from bot.domain.routing import Department, Rule
-from bot.domain.strict import BadShape, OneOrMany, near, quoted
+from bot.domain.strict import BadShape, OneOrMany, meant, near, quoted
 from bot.domain.understanding import Level
 from connectors import CONNECTORS
 from connectors import PLANNED as PLANNED_CHANNELS
@@ -164,19 +165,37 @@ def require_shared(settings: Settings, role: str) -> None:
             )
 
 
-def unknown_intents(settings: Settings, intents: Collection[str]) -> list[str]:
-    """What is wrong with intents named in the file, now that a model says which there are."""
+def unknown_intents(
+    settings: Settings, intents: Collection[str], taught: Callable[[], Collection[str]] = frozenset
+) -> list[Finding]:
+    """What is wrong with intents named in the file, now that a model says which there are.
+
+    `taught`: those of the training data, asked for only where the model does not know one.
+    """
     named = [(f"nlu.thresholds.intents.{name}", name) for name in settings.nlu.thresholds.intents]
     named += [
         (f"routing[{index}].when.intent", name)
         for index, rule in enumerate(settings.routing)
         for name in rule.intent
     ]
+    unknown = [(path, name) for path, name in named if name not in intents]
+    learned = taught() if unknown else ()
     return [
-        f'{settings.file}: {path}: no training data has the intent "{name}"; {near(name, intents)}'
-        for path, name in named
-        if name not in intents
+        Finding(name="config", status="warn", detail=f"{settings.file}: {path}: {problem}", fix=fix)
+        for path, name in unknown
+        for problem, fix in [_too_early(name) if name in learned else _misnamed(settings.file, name, intents)]
     ]
+
+
+def _too_early(intent: str) -> tuple[str, str]:
+    fix = "Train and promote: switchboard train, then switchboard promote ID."
+    return f"the live model does not know `{intent}` yet", fix
+
+
+def _misnamed(file: str, intent: str, intents: Collection[str]) -> tuple[str, str]:
+    name = meant(intent, intents)
+    fix = f"Correct it in {file}; {name}" if name else f"Correct it in {file}, or add examples of it."
+    return f'no training data has the intent "{intent}"', fix
 
 
 # What the interface promises and this version does not do yet: key, how its value starts, what to do instead.

@@ -74,9 +74,16 @@ def quoted(text: str) -> str:
 
 def near(wrong: str, known: Collection[str]) -> str:
     """`did you mean "…"?`, or what there is to choose from."""
+    return meant(wrong, known) or _choice(known)
+
+
+def meant(wrong: str, known: Collection[str]) -> str:
+    """`did you mean "…"?`, or nothing where nothing is close."""
     close = difflib.get_close_matches(wrong.lower(), known, n=1)
-    if close:
-        return f'did you mean "{close[0]}"?'
+    return f'did you mean "{close[0]}"?' if close else ""
+
+
+def _choice(known: Collection[str]) -> str:
     return f"known: {', '.join(known)}." if known else "there is nothing to choose from."
 
 

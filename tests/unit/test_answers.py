@@ -248,18 +248,45 @@ def test_a_file_in_another_encoding_says_so(file: Path) -> None:
 
 def test_the_doctor_names_what_the_bot_could_not_say(file: Path) -> None:
     book = load(file, f"  hours: {{{OK}, {LOOKUP}}}\n  extra: {{{OK}}}", Brand(name="N", languages=("de",)))
-    assert [
-        warning.partition(",")[0].partition(" ha")[0]
-        for warning in check(book, ["hours", "refund", "person"], [])
-    ] == [
-        'The intent "refund"',
-        'The answer "extra" belongs to no intent of the training data; known: hours',
-        'The answer "hours" uses the lookup "order"',
+    found = check(book, ["hours", "refund", "person"], [])
+    assert [(one.name, one.status, one.detail.partition(",")[0]) for one in found] == [
+        ("answers", "warn", "`refund` has no answer: its messages go to people"),
+        ("answers", "warn", 'The answer "extra" belongs to no intent of the training data'),
+        ("answers", "warn", 'The answer "hours" uses the lookup "order"'),
     ]
 
 
+def test_an_answer_that_waits_for_the_next_model_is_not_called_wrong(file: Path) -> None:
+    book = load(file, f"  hours: {{{OK}}}\n  tent_rental: {{{OK}}}", Brand(name="N", languages=("de",)))
+    (found,) = check(book, ["hours"], [], lambda: ["hours", "tent_rental"])
+    assert found.detail == "The live model does not know `tent_rental` yet, which has an answer"
+    assert found.fix.startswith("Train and promote")
+
+
+def test_a_slip_in_a_name_is_told_with_the_right_one(file: Path) -> None:
+    text = f"  hours: {{{OK}, {LOOKUP.replace('order', 'orders', 1)}}}\n  huors: {{{OK}}}"
+    intent, lookup = check(load(file, text, Brand(name="N", languages=("de",))), ["hours"], ["order"])
+    assert intent.fix == 'Correct its name (did you mean "hours"?), or add examples.'
+    assert lookup.fix == 'Correct its name; did you mean "order"?'
+
+
+@pytest.mark.parametrize(
+    ("text", "twice"),
+    [
+        (f"  tent: {{{OK}}}\n  hours: {{{OK}}}\n  tent: {{{OK}}}", "`tent` is here twice (lines 2 and 4)"),
+        ("  tent:\n    label: {de: A}\n    text: {de: A, de: B}", "`de` is here twice (lines 4 and 4)"),
+        (
+            f"  a: &a {{{OK}}}\n  b:\n    needs:\n      - {{slot: x, slot: y}}",
+            "`slot` is here twice (lines 5 and 5)",
+        ),
+    ],
+)
+def test_what_is_there_twice_is_told_with_its_lines(file: Path, text: str, twice: str) -> None:
+    assert refusal(file, text).startswith(twice)
+
+
 def test_the_doctor_names_what_is_not_translated(file: Path) -> None:
-    warnings = check(load(file, f"  hours: {{{OK}}}"), ["hours"], [])
+    warnings = [one.detail for one in check(load(file, f"  hours: {{{OK}}}"), ["hours"], [])]
     assert len(warnings) == len(SENTENCES) + 1
     assert (
         warnings[-1]

@@ -457,11 +457,17 @@ def test_an_intent_that_no_model_knows_is_named(file: Path) -> None:
     nlu: {thresholds: {intents: {return_itme: 0.8}}}
     routing: [{when: {intent: [press, prss]}, to: service}]
     """
-    problems = config.unknown_intents(load(file, text), ["return_item", "press"])
-    threshold, route = (problem.removeprefix(f"{file}: ") for problem in problems)
-    assert threshold.startswith("nlu.thresholds.intents.return_itme: no training data has the intent")
-    assert route.startswith("routing[0].when.intent: ")
-    assert route.endswith('has the intent "prss"; did you mean "press"?')
+    threshold, route = config.unknown_intents(load(file, text), ["return_item", "press"])
+    assert threshold.detail.startswith(f"{file}: nlu.thresholds.intents.return_itme: no training data has")
+    assert route.detail == f'{file}: routing[0].when.intent: no training data has the intent "prss"'
+    assert (route.name, route.fix) == ("config", f'Correct it in {file}; did you mean "press"?')
+
+
+def test_an_intent_that_only_the_next_model_knows_is_no_mistake_of_the_file(file: Path) -> None:
+    settings = load(file, "nlu: {thresholds: {intents: {tent_rental: 0.8}}}")
+    (found,) = config.unknown_intents(settings, ["press"], lambda: ["press", "tent_rental"])
+    assert found.detail.endswith("the live model does not know `tent_rental` yet")
+    assert found.fix.startswith("Train and promote")
 
 
 # ── The docs ────────────────────────────────────────────────────────────────────────────────────
