@@ -1,70 +1,81 @@
-"""Two models on the same messages: which is better, which messages changed, and whether that can be chance."""
+"""Two models on the same messages: which is better, which messages differ, and whether that can be chance."""
 
 from __future__ import annotations
 
-import math
-
 from msgspec import Struct
 
+from nlu.chance import CHANCE, sign_test
 from nlu.evaluation import Pairs, Report
-
-CHANCE = 0.05  # a difference this likely to be chance is called none
+from nlu.models import Facts
 
 
 class Change(Struct, frozen=True, kw_only=True):
+    """A message the two do not agree on."""
+
     text: str
     expected: str
-    before: str  # what the other model says
-    after: str
+    this: str  # what it says
+    other: str
     confidence: float  # of this one
 
 
 class Comparison(Struct, frozen=True, kw_only=True):
     this: Report
     other: Report
-    now_right: tuple[Change, ...]  # the other was wrong
-    now_wrong: tuple[Change, ...]
-    otherwise_wrong: tuple[Change, ...]
-    chance: float  # how likely so uneven a change is between two equally good models
+    only_this_right: tuple[Change, ...]
+    only_other_right: tuple[Change, ...]
+    both_wrong: tuple[Change, ...]  # in different ways
+    chance: float  # how likely so uneven a difference is between two equally good models
 
     @property
     def verdict(self) -> str:
-        gained, lost = len(self.now_right), len(self.now_wrong)
-        if self.chance > CHANCE:
-            return f"no clear difference ({gained} right now, {lost} wrong now)"
-        return f"{'better' if gained > lost else 'worse'} ({gained} right now, {lost} wrong now)"
+        gained, lost = len(self.only_this_right), len(self.only_other_right)
+        better = "better" if gained > lost else "worse"
+        said = "no clear difference" if self.chance > CHANCE else f"this one is {better}"
+        return f"{said} ({gained:,} right only here, {lost:,} only there)"
 
 
 def compare(this: Report, pairs: Pairs, other: Report, others: Pairs) -> Comparison:
     """`pairs` of both are about the same examples, in the same order."""
     changes = [
-        (
-            Change(
-                text=example.text,
-                expected=example.intent,
-                before=before.intent.name,
-                after=after.intent.name,
-                confidence=round(after.intent.confidence, 4),
-            )
+        Change(
+            text=example.text,
+            expected=example.intent,
+            this=mine.intent.name,
+            other=theirs.intent.name,
+            confidence=round(mine.intent.confidence, 4),
         )
-        for (example, after), (_, before) in zip(pairs, others, strict=True)
-        if before.intent.name != after.intent.name
+        for (example, mine), (_, theirs) in zip(pairs, others, strict=True)
+        if mine.intent.name != theirs.intent.name
     ]
-    gained = tuple(one for one in changes if one.after == one.expected)
-    lost = tuple(one for one in changes if one.before == one.expected)
-    neither = tuple(one for one in changes if one.expected not in {one.after, one.before})
+    gained = tuple(one for one in changes if one.this == one.expected)
+    lost = tuple(one for one in changes if one.other == one.expected)
+    neither = tuple(one for one in changes if one.expected not in {one.this, one.other})
     return Comparison(
         this=this,
         other=other,
-        now_right=gained,
-        now_wrong=lost,
-        otherwise_wrong=neither,
-        chance=round(_sign_test(len(gained), len(lost)), 4),
+        only_this_right=gained,
+        only_other_right=lost,
+        both_wrong=neither,
+        chance=round(sign_test(len(gained), len(lost)), 4),
     )
 
 
-def _sign_test(gained: int, lost: int) -> float:
-    """Two-sided: as McNemar's test, exact."""
-    total, fewer = gained + lost, min(gained, lost)
-    tail = sum(math.comb(total, count) for count in range(fewer + 1))
-    return min(1.0, 2 * tail / (1 << total))  # of whole numbers, which no number of messages is too large for
+class Against(Struct, frozen=True, kw_only=True):
+    """The live model beside one that was just trained: what each one's cross-validation says, and who knows what."""
+
+    model: str
+    scores: dict[str, float]
+    new_intents: tuple[str, ...]  # the live one does not know them
+    lost_intents: tuple[str, ...]  # only the live one does
+
+
+def against(model: str, live: Facts, trained: Facts) -> Against:
+    """What is known of the live model, to hold another against it."""
+    known, knows = set(live.intents), set(trained.intents)
+    return Against(
+        model=model,
+        scores=live.scores,
+        new_intents=tuple(sorted(knows - known)),
+        lost_intents=tuple(sorted(known - knows)),
+    )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from bot.domain.ports import Understander
 from bot.domain.understanding import Context, Intent, Level, Understanding
 from nlu.calibration import BINS, calibration_error, macro_f1, separation
+from nlu.chance import CHANCE, at_least
 from nlu.features import normalise, tokens
 from nlu.models import OUT_OF_SCOPE, Model, learned, out_of_fold
 from nlu.promises import NEVER, Kept, keep, table
@@ -99,15 +99,15 @@ class Promise(Struct, frozen=True, kw_only=True):
 
     wrong_answers: float  # promised
     n: int  # messages answered
+    mistakes: int  # of those
     answered: float  # share of all
     wrong: float  # share of those answered
     thresholds: dict[str, float | None]  # None: handed off
 
     @property
     def is_broken(self) -> bool:
-        """Whether more are wrong than chance explains, in nineteen of twenty cases."""
-        spread = math.sqrt(self.wrong_answers * (1 - self.wrong_answers) / max(self.n, 1))
-        return self.wrong > self.wrong_answers + 1.645 * spread
+        """Whether who keeps the promise would do as badly in fewer than one test of twenty."""
+        return at_least(self.mistakes, self.n, self.wrong_answers) < CHANCE
 
 
 class Automation(Struct, frozen=True, kw_only=True):
@@ -134,6 +134,10 @@ class Report(Struct, frozen=True, kw_only=True, omit_defaults=True):
     reliability: tuple[Bin, ...]  # 15 bins, empty ones left out
     automation: Automation
     warnings: tuple[str, ...] = ()
+    learned: int | None = (
+        None  # messages the model was trained on; None: that is unknown, or each was held out
+    )
+    leaks: tuple[str, ...] = ()  # where these are in the file
 
 
 Pairs = Sequence[tuple[Example, Understanding]]
@@ -176,8 +180,14 @@ def cross_validation(model: Model) -> Report:
 
 def report(engine: Understander, data: TrainingData, pairs: Pairs, model: Model | None = None) -> Report:
     found = _report(engine.model, data, pairs)
-    warnings = (*data.warnings, *_unknown(engine, data), *(_leaked(model, data) if model else ()))
-    return replace(found, automation=_automation(pairs, model), warnings=warnings)
+    warnings, leaks = (*data.warnings, *_unknown(engine, data)), tuple(_leaked(model, data) if model else ())
+    return replace(
+        found,
+        automation=_automation(pairs, model),
+        warnings=warnings,
+        learned=len(leaks) if model else None,
+        leaks=leaks,
+    )
 
 
 def _report(model: str, data: TrainingData, pairs: Pairs) -> Report:
@@ -316,6 +326,7 @@ def _promise(pairs: Pairs, kept: Kept) -> Promise:
     return Promise(
         wrong_answers=kept.wrong_answers,
         n=len(answered),
+        mistakes=answered.count(False),
         answered=round(len(answered) / max(len(pairs), 1), 4),
         wrong=round(answered.count(False) / max(len(answered), 1), 4),
         thresholds={intent: None if least >= NEVER else least for intent, least in kept.thresholds.items()},

@@ -5,21 +5,34 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from nlu.comparison import Comparison
+from nlu import words
+from nlu.calibration import SURE
+from nlu.comparison import Against, Change, Comparison
 from nlu.evaluation import Report
+from nlu.training import TrainedModel
+from nlu.words import count, names
 
 SHOWN = 5  # lines of each list
+NOTHING = "(nothing)"  # where no intent was named
+SCORES = {  # of a cross-validation: how they are called, and what they are
+    "accuracy": ("right", "of all messages"),
+    "macro_f1": ("macro-F1", "how good it is at each intent, all counting alike"),
+    "ece": ("confidence", "from the truth on average (ECE, 15 bins)"),
+    "answered": (f"from {SURE}", "answered on its own, if that is the threshold"),
+    "right_when_answered": ("", "of these right"),
+    "out_of_scope_auroc": ("out of scope", "AUROC: how well it is told from all else; 50 % is chance"),
+}
 
 
 def render(found: Report, files: Sequence[Path | str], width: int = 100) -> str:
     """The report on one screen."""
-    names = ", ".join(Path(file).name for file in files) or "its own examples, each held out once"
-    lines = [f"Model {found.model} on {names}: {found.n:,} messages, {len(found.per_intent)} intents", ""]
+    lines = [f"{words.title(found, files)}: {words.size(found)}", *_learned(found), ""]
     lines += [f"  {label:<14} {value}" for label, value in _figures(found)]
-    lines += _section("Most confused", _confused(found))
+    lines += _section("Most confused, what it is → what was said", _confused(found))
     lines += _section("Weakest intents", _weakest(found))
     lines += _section("Surest errors", _surest(found))
     lines += _section("Answering on its own", list(_promises(found)))
+    lines += _section("Learned messages", _leaks(found))
     lines += _section("Warnings", [*found.warnings[:SHOWN], *_more(len(found.warnings))])
     return "\n".join(_cut(line, width) for line in lines)
 
@@ -56,7 +69,7 @@ def _section(title: str, lines: Sequence[str]) -> list[str]:
 
 def _confused(found: Report) -> list[str]:
     shown = [one for one in found.confusions if one.count > 1][:SHOWN]
-    pairs = [f"{one.expected} → {one.predicted or '(nothing)'}" for one in shown]
+    pairs = [f"{one.expected} → {one.predicted or NOTHING}" for one in shown]
     wide = max(map(len, pairs), default=0)
     return [f'{one.count:3}  {pair:<{wide}}  "{one.example}"' for one, pair in zip(shown, pairs, strict=True)]
 
@@ -64,7 +77,7 @@ def _confused(found: Report) -> list[str]:
 def _weakest(found: Report) -> list[str]:
     weak = sorted(found.per_intent.items(), key=lambda item: item[1].f1)[:SHOWN]
     return [
-        f"F1 {_percent(score.f1)}  {intent}  ({score.support} messages, "
+        f"F1 {_percent(score.f1)}  {intent}  ({count(score.support, 'message')}, "
         f"found {_percent(score.recall).strip()}, right {_percent(score.precision).strip()})"
         for intent, score in weak
         if score.f1 < 1
@@ -73,29 +86,43 @@ def _weakest(found: Report) -> list[str]:
 
 def _surest(found: Report) -> list[str]:
     return [
-        f'{miss.confidence:.2f}  {miss.predicted} instead of {miss.expected}: "{miss.text}"'
+        f'{miss.confidence:.2f}  {miss.predicted or NOTHING} instead of {miss.expected}: "{miss.text}"'
         for miss in found.errors[:SHOWN]
     ]
 
 
 def _promises(found: Report) -> Iterator[str]:
     for one in found.automation.promises:
-        off = sum(least is None for least in one.thresholds.values())
-        rest = f"; {off} {'intent' if off == 1 else 'intents'} handed off" if off else ""
+        verdict = f", {said}" if (said := words.verdict(one)) else ""
         yield (
             f"promised {_percent(one.wrong_answers)} wrong: {_percent(one.answered)} answered, "
-            f"{_percent(one.wrong).strip()} of them wrong{rest}"
+            f"{_percent(one.wrong).strip()} of them wrong ({one.mistakes:,} of {one.n:,}{verdict})"
         )
+    for promises, intents in words.handed_off(found.automation):
+        yield f"handed off at {promises}: {names(intents)}"
+    if limit := words.limit(found.automation):
+        yield f"{limit}; a larger test can"
 
 
-def _more(count: int) -> list[str]:
-    return [f"and {count - SHOWN} more; --json lists them"] if count > SHOWN else []
+def _learned(found: Report) -> Iterator[str]:
+    if learned := words.learned(found):
+        yield f"{learned}{'' if _leaks(found) else '; --json names them'}."
+
+
+def _leaks(found: Report) -> Sequence[str]:
+    """A few by name; of many, their number at the top says enough."""
+    return found.leaks if len(found.leaks) <= SHOWN else ()
+
+
+def _more(many: int) -> list[str]:
+    return [f"and {many - SHOWN:,} more; --json lists them"] if many > SHOWN else []
 
 
 def compared(found: Comparison, width: int = 100) -> str:
     """What another model would have made of the same messages."""
     lines = [
         f"Compared with {found.other.model}: {found.verdict}",
+        *([f"{favoured}."] if (favoured := words.favoured(found)) else []),
         "",
         f"  {'':<10} {'right':>8} {'macro-F1':>9} {'ECE':>8}",
         *(
@@ -103,15 +130,52 @@ def compared(found: Comparison, width: int = 100) -> str:
             for label, one in (("this", found.this), ("the other", found.other))
         ),
     ]
-    for title, changes in (("Right now", found.now_right), ("Wrong now", found.now_wrong)):
-        lines += _section(
-            f"{title}: {len(changes)}",
-            [
-                f'{one.before or "(nothing)"} → {one.after or "(nothing)"}  "{one.text}"'
-                for one in changes[:SHOWN]
-            ],
-        )
+    lines += _changes("Only this one is right", found.only_this_right)
+    lines += _changes("Only the other is right", found.only_other_right)
+    lines += _changes("Both are wrong, each in its way", found.both_wrong)
     return "\n".join(_cut(line, width) for line in lines)
+
+
+def _changes(title: str, changes: Sequence[Change]) -> list[str]:
+    return _section(
+        f"{title}: {count(len(changes), 'message')}",
+        [*(_change(one) for one in changes[:SHOWN]), *_more(len(changes))],
+    )
+
+
+def _change(one: Change) -> str:
+    said = {"this": one.this, "the other": one.other}
+    wrong = (f"{who} says {intent or NOTHING}" for who, intent in said.items() if intent != one.expected)
+    return f'means {one.expected}, {", ".join(wrong)}: "{one.text}"'
+
+
+def trained(found: TrainedModel, live: Against | None = None) -> str:
+    """What a training came to, beside the model that is live."""
+    lines = [
+        f"{count(found.examples, 'example')}, {count(found.intents, 'intent')}.",
+        "",
+        "Cross-validation, each example judged by a model that had not seen it",
+        *([f"  {'':<14} {'this':>7} {'live':>9}"] if live else []),
+        *(_score(name, value, live) for name, value in found.scores.items()),
+    ]
+    return "\n".join([*lines, *(_news(found, live) if live else ())])
+
+
+def _score(name: str, value: float, live: Against | None) -> str:
+    label, what = SCORES.get(name, (name, ""))
+    other = live.scores.get(name) if live else None
+    beside = f"{_percent(other):>10}" if other is not None else " " * 10 if live else ""
+    return f"  {label:<14} {_percent(value)}{beside}   {what}".rstrip()
+
+
+def _news(found: TrainedModel, live: Against) -> Iterator[str]:
+    yield ""
+    if live.new_intents:
+        yield f"New to the live model {live.model}: {names(live.new_intents)}."
+    if live.lost_intents:
+        yield f"Known to the live model only: {names(live.lost_intents)}."
+    yield "Each was judged by its own examples. On the same messages: switchboard evaluate --data FILE"
+    yield f"  --model {found.id} --compare {live.model}"
 
 
 def _percent(share: float) -> str:

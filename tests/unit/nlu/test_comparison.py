@@ -5,13 +5,17 @@ from collections.abc import Mapping
 from html.parser import HTMLParser
 
 import pytest
+from msgspec.structs import replace
 
 from bot.domain.understanding import Level
-from nlu.comparison import Comparison, _sign_test, compare
+from nlu.chance import at_least, hidden, sign_test
+from nlu.comparison import Comparison, against, compare
 from nlu.evaluation import ask, report
+from nlu.models import Model
 from nlu.page import page
 from nlu.reading import TrainingData
-from nlu.rendering import compared
+from nlu.rendering import compared, trained
+from nlu.training import TrainedModel
 from tests.unit.nlu.test_evaluation import Told, example
 
 Answers = Mapping[str, str]
@@ -34,27 +38,49 @@ def answers(wrong: int, name: str = "b") -> dict[str, str]:
 
 async def test_what_changed_is_told_by_message() -> None:
     found = await compared_models(answers(1, "b"), answers(2, "out_of_scope"))
-    assert [(one.text, one.before, one.after) for one in found.now_right] == [
-        (EXAMPLES[1].text, "out_of_scope", "a")
+    assert [(one.text, one.this, one.other) for one in found.only_this_right] == [
+        (EXAMPLES[1].text, "a", "out_of_scope")
     ]
-    assert [(one.before, one.after) for one in found.otherwise_wrong] == [("out_of_scope", "b")]
-    assert found.now_wrong == ()
+    assert [(one.this, one.other) for one in found.both_wrong] == [("b", "out_of_scope")]
+    assert found.only_other_right == ()
+
+
+async def test_the_text_names_the_truth_and_who_said_what() -> None:
+    found = await compared_models(answers(1, "b"), answers(2, "out_of_scope"))
+    assert compared(found).splitlines()[-5:] == [
+        "Only this one is right: 1 message",
+        '  means a, the other says out_of_scope: "<b>1</b> & so on"',
+        "",
+        "Both are wrong, each in its way: 1 message",
+        '  means a, this says b, the other says out_of_scope: "<b>0</b> & so on"',
+    ]
+    lost = await compared_models(answers(1, ""), answers(0))
+    assert compared(lost).splitlines()[-1] == '  means a, this says (nothing): "<b>0</b> & so on"'
+
+
+async def test_a_model_that_had_learned_more_of_the_messages_is_said_to_be_favoured() -> None:
+    found = await compared_models(answers(1), answers(2))
+    assert "favours" not in compared(found) + page(found.this, (), found)
+    found = replace(found, this=replace(found.this, learned=3), other=replace(found.other, learned=8))
+    said = "This model had learned 3 of these messages, the other 8, which favours the other."
+    assert said in compared(found).splitlines()
+    assert said in page(found.this, (), found)
 
 
 @pytest.mark.parametrize(("gained", "lost"), [(900, 300), (5000, 5000), (1, 5000)])
 def test_the_chance_of_a_difference_can_be_told_of_any_number(gained: int, lost: int) -> None:
-    chance = _sign_test(gained, lost)
+    chance = sign_test(gained, lost)
     assert 0 <= chance <= 1
-    assert chance == _sign_test(lost, gained)
+    assert chance == sign_test(lost, gained)
     assert (chance > 0.9) == (gained == lost)
 
 
 @pytest.mark.parametrize(
     ("this", "other", "verdict"),
     [
-        (0, 12, "better (12 right now"),
-        (12, 0, "worse (0 right now, 12"),
-        (1, 2, "no clear difference"),
+        (0, 12, "this one is better (12 right only here, 0 only there)"),
+        (12, 0, "this one is worse (0 right only here, 12 only there)"),
+        (1, 2, "no clear difference (1 right only here"),
         (3, 3, "no clear"),
     ],
 )
@@ -62,6 +88,44 @@ async def test_a_difference_that_chance_explains_is_called_none(this: int, other
     found = await compared_models(answers(this), answers(other))
     assert found.verdict.startswith(verdict)
     assert verdict in compared(found)
+
+
+@pytest.mark.parametrize(
+    ("count", "total", "share", "likely"),
+    [(0, 0, 0.01, 1.0), (1, 1, 0.1, 0.1), (1, 35, 0.005, 1 - 0.995**35), (3, 10, 0.5, 968 / 1024)],
+)
+def test_how_likely_so_many_are_by_chance(count: int, total: int, share: float, likely: float) -> None:
+    assert at_least(count, total, share) == pytest.approx(likely)
+
+
+def test_what_does_not_turn_up_among_many_is_rare() -> None:
+    assert [round(hidden(total), 3) for total in (0, 1, 60, 600)] == [1.0, 0.95, 0.049, 0.005]
+    assert at_least(1, 60, hidden(60)) == pytest.approx(0.95)
+
+
+def just_trained(model: Model) -> TrainedModel:
+    facts = model.facts
+    return TrainedModel(id="new", scores=facts.scores, examples=42, intents=len(facts.intents), seconds=1.0)
+
+
+def test_a_training_is_explained(model: Model) -> None:
+    lines = trained(just_trained(model)).splitlines()
+    assert lines[0] == "42 examples, 5 intents."
+    assert "judged by a model that had not seen it" in lines[2]
+    assert len(lines) == 3 + len(model.facts.scores)
+    assert "macro-F1" in lines[4]
+    assert not [line for line in lines if "_" in line or "ece" in line]
+    assert all(re.search(r" \d+\.\d %   \w+", line) for line in lines[3:])
+
+
+def test_a_training_is_held_against_the_live_model(model: Model) -> None:
+    live = replace(model.facts, intents=("greeting", "press"), scores={"accuracy": 0.123})
+    text = trained(just_trained(model), against("old", live, model.facts))
+    right = next(line for line in text.splitlines() if line.startswith("  right"))
+    assert right.split()[1:5] == [f"{model.facts.scores['accuracy']:.1%}"[:-1], "%", "12.3", "%"]
+    assert "New to the live model old: charged_twice, out_of_scope, refund, where_is_parcel." in text
+    assert "Known to the live model only: press." in text
+    assert "--model new --compare old" in text
 
 
 class Reader(HTMLParser):

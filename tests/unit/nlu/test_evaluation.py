@@ -1,15 +1,20 @@
 """The numbers of a report, checked by hand on an engine that answers as told."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from bot.domain.understanding import Context, Intent, Level, Understanding, Urgency
+from nlu import words
 from nlu.embedded import Embedded
-from nlu.evaluation import PROMISES, Report, cross_validation, evaluate
+from nlu.evaluation import PROMISES, Promise, Report, cross_validation, evaluate
 from nlu.models import Model
+from nlu.page import page
+from nlu.plots import Axis, Box, Plot
 from nlu.promises import keep, table
 from nlu.reading import Example, TrainingData, read
 from nlu.rendering import render
@@ -131,7 +136,14 @@ async def test_an_intent_the_model_does_not_know_is_warned_of() -> None:
 def test_the_text_fits_a_screen_and_says_what_matters(report: Report) -> None:
     text = render(report, [Path("folder/test.de.yml")])
     assert text.splitlines()[0] == "Model told on test.de.yml: 6 messages, 3 intents"
-    for part in ("66.7 %", 'b instead of a: "a3"', "watch out", "out of scope", "urgency"):
+    for part in (
+        "66.7 %",
+        'b instead of a: "a3"',
+        "watch out",
+        "out of scope",
+        "urgency",
+        "(1 message, found",
+    ):
         assert part in text
     assert len(text.splitlines()) <= 40
     assert max(map(len, text.splitlines())) <= 100
@@ -171,9 +183,44 @@ async def test_examples_that_leaked_into_the_training_are_named(
     fresh = Example(text="wo steckt das paket denn", intent="where_is_parcel", file="t.yml", line=3)
     leaked = Example(text="WO IST  mein Paket?", intent="where_is_parcel", file="t.yml", line=4)
     found = await evaluate(engine, TrainingData(examples=(fresh, leaked)), model)
-    assert found.warnings == (
-        't.yml:4: "WO IST  mein Paket?" is in the training data too, so it proves nothing',
+    leak = 't.yml:4: "WO IST  mein Paket?" is in the training data too, so it proves nothing'
+    assert (found.warnings, found.learned, found.leaks) == ((), 1, (leak,))
+    said = "1 of 2 messages was learned: these figures say little"
+    assert render(found, ["t.yml"]).splitlines()[1] == f"{said}."
+    assert leak in render(found, ["t.yml"])
+    assert f'<strong class="bad">{said}.</strong><br>t.yml:4: ' in page(found, ["t.yml"])
+
+
+async def test_of_many_learned_examples_one_line_tells(
+    engine: Embedded, model: Model, small_file: Path
+) -> None:
+    found = await evaluate(engine, read([small_file]), model)
+    text, html = render(found, [small_file]), page(found, [small_file])
+    assert found.learned == found.n == len(found.leaks)
+    assert text.splitlines()[1] == (
+        f"{found.n} of {found.n} messages were learned: these figures prove nothing; --json names them."
     )
+    assert f"{found.n} of {found.n} messages were learned: these figures prove nothing." in html
+    assert "is in the training data" not in text + html
+
+
+async def test_what_was_not_learned_is_said_to_be_none(engine: Embedded, model: Model) -> None:
+    fresh = TrainingData(examples=(example("wo steckt das paket denn", "where_is_parcel"),))
+    found = msgspec.to_builtins(await evaluate(engine, fresh, model))
+    assert found["learned"] == 0
+    assert "leaks" not in found
+    assert "learned" not in msgspec.to_builtins(cross_validation(model))
+
+
+@pytest.mark.parametrize(
+    ("learned", "says"), [(5, "are a little too good"), (50, "say little"), (100, "prove nothing")]
+)
+def test_how_much_was_learned_decides_what_the_figures_are_worth(
+    report: Report, learned: int, says: str
+) -> None:
+    found = replace(report, n=100, learned=learned)
+    assert words.learned(found) == f"{learned} of 100 messages were learned: these figures {says}"
+    assert words.is_flattered(found) is (learned > 5)
 
 
 async def test_what_a_model_reads_as_one_of_its_examples_has_leaked_too(
@@ -182,7 +229,7 @@ async def test_what_a_model_reads_as_one_of_its_examples_has_leaked_too(
     texts = ("haaaallo", "where is my order 88213", "👍", "/hallo!")
     examples = tuple(Example(text=text, intent="greeting", file="t.yml", line=1) for text in texts)
     found = await evaluate(engine, TrainingData(examples=examples), model)
-    assert [one.split('"')[1] for one in found.warnings] == ["haaaallo", "where is my order 88213"]
+    assert [one.split('"')[1] for one in found.leaks] == ["haaaallo", "where is my order 88213"]
 
 
 def test_cross_validation_needs_no_file_and_no_training(model: Model) -> None:
@@ -201,3 +248,101 @@ def test_a_promise_on_the_messages_it_was_made_from_says_the_same(model: Model) 
         assert one.answered == pytest.approx(kept.answered, abs=2e-2)
         assert one.wrong == pytest.approx(kept.wrong, abs=2e-2)
         assert sum(least is None for least in one.thresholds.values()) == len(kept.handed_off)
+
+
+def promise(wrong_answers: float, mistakes: int, n: int, **thresholds: float | None) -> Promise:
+    return Promise(
+        wrong_answers=wrong_answers,
+        n=n,
+        mistakes=mistakes,
+        answered=n / 100,
+        wrong=round(mistakes / n, 4),
+        thresholds=thresholds,
+    )
+
+
+@pytest.mark.parametrize(
+    ("found", "says"),
+    [
+        (promise(0.005, 1, 35), "can be chance"),  # one in six tests of an engine that keeps it
+        (promise(0.005, 4, 35), "not kept"),
+        (promise(0.1, 6, 71), ""),
+        (promise(0.01, 30, 1500), "not kept"),
+    ],
+)
+def test_a_promise_is_broken_only_where_chance_does_not_explain_it(found: Promise, says: str) -> None:
+    assert words.verdict(found) == says
+
+
+@pytest.fixture
+def promised(report: Report) -> Report:
+    many = dict.fromkeys("abcdefgh")
+    promises = (
+        promise(0.005, 2, 35, **many),
+        promise(0.01, 2, 83, b=0.8, a=None),
+        promise(0.05, 0, 90, a=None),
+    )
+    return replace(report, automation=replace(report.automation, promises=promises))
+
+
+def test_the_text_says_what_a_promise_came_to_and_who_is_handed_off(promised: Report) -> None:
+    lines = [line.strip() for line in render(promised, ["t.yml"]).splitlines()]
+    start = lines.index("Answering on its own")
+    assert [line.partition("wrong (")[2] for line in lines[start + 1 : start + 4]] == [
+        "2 of 35, not kept)",
+        "2 of 83, can be chance)",
+        "0 of 90)",
+    ]
+    assert lines[start + 4 : start + 7] == [
+        "handed off at 0.5 %: a, b, c, d and 4 more",
+        "handed off at 1.0 % and 5.0 %: a",
+        "35 answers can hardly tell 0.5 % wrong from 8.2 %; a larger test can",
+    ]
+
+
+def test_the_page_marks_what_was_not_kept_and_explains_what_can_be_chance(promised: Report) -> None:
+    html = page(promised, ["t.yml"])
+    assert '5.7 %<small class="bad">2 of 35, not kept</small>' in html
+    assert "2.4 %<small>2 of 83, can be chance</small>" in html
+    for note in ("Not kept: ", "Can be chance: ", "35 answers can hardly tell 0.5 % wrong from 8.2 %"):
+        assert f'<p class="note">{note}' in html
+    calm = replace(promised, automation=replace(promised.automation, promises=(promise(0.1, 0, 90),)))
+    assert "chance" not in page(calm, ["t.yml"])
+
+
+def test_the_page_lists_each_mistake_once_under_its_heads(report: Report) -> None:
+    html = page(report, ["t.yml"])
+    assert html.count(">a3<") == html.count(">o2<") == 1
+    mistakes = html[html.index("<h2>Mistakes") :]
+    assert re.findall(r"<th [^>]*>([^<]+)</th>", mistakes) == ["message", "means", "taken for", "confidence"]
+    assert re.findall(r'data-name="([^"]+)">([^<]+)</td>', mistakes)[:4] == [
+        ("message", "a3"),
+        ("means", "a"),
+        ("taken for", "b"),
+        ("confidence", "0.90"),
+    ]
+
+
+def test_the_page_names_the_pairs_that_are_often_mistaken(report: Report) -> None:
+    twice = replace(report, confusions=(replace(report.confusions[0], expected="job_offer", count=2),))
+    assert "Most often: job_<wbr>offer taken for b (2)." in page(twice, ["t.yml"])
+    assert "Most often" not in page(report, ["t.yml"])
+
+
+def test_one_of_a_thing_is_not_many(report: Report) -> None:
+    one = replace(report, n=1, per_intent={"a": report.per_intent["b"]}, reliability=report.reliability[:1])
+    for shown in (render(one, ["t.yml"]), page(one, ["t.yml"])):
+        assert "1 message, 1 intent" in shown
+        assert not re.search(r"\b1 (messages|intents|answers|warnings)\b", shown)
+
+
+def test_every_dot_of_a_plot_has_its_label_where_nothing_else_is() -> None:
+    share = Axis(0.0, 1.0, (0.0, 1.0))
+    plot = Plot(share, share, "across", "up")
+    for place in range(5):
+        plot.dot(0.3 + place * 0.02, 0.1, f"dot {place}", label=f"{place}.0 %")
+    drawn = plot.svg("dots")
+    found = [(float(x), float(y)) for x, y in re.findall(r'class="label" x="([\d.]+)" y="([\d.]+)"', drawn)]
+    assert len(found) == 5
+    boxes = [Box(x, y, 20, 8) for x, y in found]
+    assert not any(one.touches(other) for one in boxes for other in boxes if one is not other)

@@ -1,0 +1,90 @@
+"""What a report says in the same words as text and as a page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from pathlib import Path
+
+from nlu.chance import hidden
+from nlu.comparison import Comparison
+from nlu.evaluation import Automation, Promise, Report
+
+NAMED = 4  # names in a row, then their number
+BROKEN, UNCLEAR = "not kept", "can be chance"
+LITTLE = 0.1  # from this share of learned messages on, figures say little
+
+
+def count(many: int, what: str) -> str:
+    return f"{many:,} {what}{'' if many == 1 else 's'}"
+
+
+def names(found: Sequence[str], most: int = NAMED) -> str:
+    """All, or the first of them and how many more there are."""
+    if len(found) <= most + 1:
+        return ", ".join(found)
+    return f"{', '.join(found[:most])} and {len(found) - most:,} more"
+
+
+def title(found: Report, files: Sequence[Path | str]) -> str:
+    where = ", ".join(Path(file).name for file in files) or "its own examples, each held out once"
+    return f"Model {found.model} on {where}"
+
+
+def size(found: Report) -> str:
+    return f"{count(found.n, 'message')}, {count(len(found.per_intent), 'intent')}"
+
+
+def is_flattered(found: Report) -> bool:
+    """Whether so much was learned that the figures are to be taken for what they are."""
+    return (found.learned or 0) >= LITTLE * found.n > 0
+
+
+def learned(found: Report) -> str:
+    """What messages that were learned mean for the figures; nothing where there are none."""
+    if not found.learned:
+        return ""
+    what = "prove nothing" if found.learned == found.n else "say little" if is_flattered(found) else ""
+    were = "was" if found.learned == 1 else "were"
+    return (
+        f"{found.learned:,} of {count(found.n, 'message')} {were} learned: "
+        f"these figures {what or 'are a little too good'}"
+    )
+
+
+def favoured(found: Comparison) -> str:
+    """Which one the messages favour, since it had learned more of them."""
+    this, other = found.this.learned or 0, found.other.learned or 0
+    if this == other:
+        return ""
+    who = "this model" if this > other else "the other"
+    return f"This model had learned {this:,} of these messages, the other {other:,}, which favours {who}"
+
+
+def verdict(found: Promise) -> str:
+    """Of a promise that was not kept to the letter."""
+    if found.is_broken:
+        return BROKEN
+    return UNCLEAR if found.wrong > found.wrong_answers else ""
+
+
+def limit(found: Automation) -> str:
+    """What a test of this size cannot tell, said of its strictest promise."""
+    strictest = min(found.promises, key=lambda one: one.wrong_answers, default=None)
+    if strictest is None or not strictest.n or hidden(strictest.n) < 2 * strictest.wrong_answers:
+        return ""
+    return (
+        f"{count(strictest.n, 'answer')} can hardly tell {strictest.wrong_answers * 100:.1f} % wrong "
+        f"from {hidden(strictest.n) * 100:.1f} %"
+    )
+
+
+def handed_off(found: Automation) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """The promises that hand off the same intents, and these; none where every intent can be answered."""
+    for intents, promises in groupby(found.promises, _handed_off):
+        if intents:
+            yield " and ".join(f"{one.wrong_answers * 100:.1f} %" for one in promises), intents
+
+
+def _handed_off(found: Promise) -> tuple[str, ...]:
+    return tuple(sorted(intent for intent, least in found.thresholds.items() if least is None))
