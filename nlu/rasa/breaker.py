@@ -23,6 +23,10 @@ class Breaker:
     def is_open(self) -> bool:
         return self._failed >= FAILURES
 
+    def close(self) -> None:
+        """What made it fail is mended."""
+        self._failed = 0
+
     @contextmanager
     def attempt(self) -> Iterator[None]:
         """Around one question; raises `EngineUnavailable` at once while the neighbour is left alone."""

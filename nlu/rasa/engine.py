@@ -20,7 +20,7 @@ from nlu.models import Model
 from nlu.rasa import wording
 from nlu.rasa.breaker import Breaker
 from nlu.rasa.remote import ENGINE, Archive, remote_of, stand_in_of
-from nlu.rasa.server import Guess, Heard, NoModel, RasaServer
+from nlu.rasa.server import Guess, Heard, NoModel, RasaServer, printable
 from nlu.rasa.trust import Said, evidence
 from nlu.reading import Example
 
@@ -115,11 +115,10 @@ class Rasa:
             log.info("rasa.back")
         return heard
 
-    async def _in_time(self, question: str) -> Heard | None:
+    async def _in_time(self, question: str) -> Heard:
         try:
             async with asyncio.timeout(self._server.patience):
-                heard = await self._by_ours(question)
-                return self._known(heard) if heard else None
+                return self._known(await self._by_ours(question))
         except TimeoutError:
             raise EngineUnavailable(f"{self._server.name} took too long.") from None
 
@@ -142,14 +141,15 @@ class Rasa:
         ranking.sort(key=lambda guess: -guess.confidence)
         return Heard(ranking[0], ranking, heard.entities)
 
-    async def _by_ours(self, question: str) -> Heard | None:
-        """None when another model may have answered; then ours is handed over."""
-        if not self._is_at_work and not await self._look():
-            return None
+    async def _by_ours(self, question: str) -> Heard:
+        """Where another model may have answered, ours is handed over: until then Rasa is as good as away."""
         heard = None
-        with suppress(NoModel):
-            heard = await self._server.parse(question)
-        return heard if await self._look() else None
+        if self._is_at_work or await self._look():
+            with suppress(NoModel):
+                heard = await self._server.parse(question)
+            if await self._look() and heard:
+                return heard
+        raise EngineUnavailable(f"{self._server.name} has another model at work, or none.")
 
     async def _look(self) -> bool:
         """Is our model at work?"""
@@ -193,6 +193,7 @@ class Rasa:
         except SwitchboardError as error:
             log.error("rasa.model_missing", model=self._id, why=str(error))  # noqa: TRY400  it says it all
         else:
+            self._breaker.close()
             log.info("rasa.model_loaded", model=self._id)
 
     async def _hand_over(self) -> None:
@@ -284,7 +285,8 @@ class Rasa:
             return [Finding(name="rasa", status="warn", detail=str(error), fix=fix)]
         if status.model_id != self._remote.model:
             detail = (
-                f"{self._server.name} has {status.model_file or 'no model'} loaded, and {self._id} is live"
+                f"{self._server.name} has {printable(status.model_file, LONGEST) or 'no model'} loaded, and "
+                f"{self._id} is live"
             )
             fix = f"A running server mends that by itself; else: switchboard promote {self._id}"
             return [Finding(name="rasa", status="warn", detail=detail, fix=fix)]
@@ -307,30 +309,35 @@ def _ranking(heard: Sequence[Guess], right: float) -> tuple[Intent, ...]:
 
 
 def _merged(own: tuple[Entity, ...], heard: Sequence[dict[str, object]], text: str) -> tuple[Entity, ...]:
-    """Ours first: a rule that knows an order number is not overruled by a guess. What overlaps is left out."""
-    found = list(own)
+    """Ours first: a rule that knows an order number is not overruled by a guess, wherever in the text that is.
+
+    What overlaps is left out, too.
+    """
+    found, known = list(own), {one.entity for one in own}
     for raw in heard[:MOST_ENTITIES]:
         entity = _entity(raw, text)
-        if entity and all(entity.end <= one.start or one.end <= entity.start for one in found):
+        if not entity or entity.entity in known:
+            continue
+        if all(entity.end <= one.start or one.end <= entity.start for one in found):
             found.append(entity)
     return tuple(sorted(found, key=lambda one: one.start))
 
 
 def _entity(raw: dict[str, object], text: str) -> Entity | None:
     """None when it is nothing we could use: other offsets than the text has, or no name."""
-    name, start, end = raw.get("entity"), raw.get("start"), raw.get("end")
-    if not (isinstance(name, str) and name and isinstance(start, int) and isinstance(end, int)):
+    name, start, end = printable(raw.get("entity"), LONGEST + 1), raw.get("start"), raw.get("end")
+    if not (name and isinstance(start, int) and isinstance(end, int)):
         return None
     if not 0 <= start < end <= len(text) or len(name) > LONGEST:
         return None
     sure = raw.get("confidence_entity", 1.0)
     return Entity(
         entity=name,
-        value=str(raw.get("value") or text[start:end])[:LONGEST],
+        value=printable(raw.get("value"), LONGEST) or text[start:end][:LONGEST],
         start=start,
         end=end,
-        role=str(raw.get("role") or "")[:LONGEST],
-        group=str(raw.get("group") or "")[:LONGEST],
-        extractor=str(raw.get("extractor") or ENGINE),
+        role=printable(raw.get("role"), LONGEST),
+        group=printable(raw.get("group"), LONGEST),
+        extractor=printable(raw.get("extractor"), LONGEST) or ENGINE,
         confidence=float(min(max(sure, 0.001), 1.0)) if isinstance(sure, int | float) else 1.0,
     )

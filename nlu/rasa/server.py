@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import hmac
+import re
 import time
 from collections.abc import Mapping
 from typing import Any, TypeVar
@@ -22,6 +23,9 @@ PARSE, ASK, LOAD, LEARN = 1.0, 3.0, 120.0, 3600.0  # seconds; Rasa itself ends a
 SMALL, LARGE = 1024 * 1024, 512 * 1024 * 1024  # bytes of an answer; a model of DIET has about 50 MB
 TRAINING_YAML, TEST_YAML = "application/yaml", "application/x-yaml"  # the test route knows the second alone
 SAID = 300  # characters of Rasa's own words in an error
+_UNPRINTABLE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+"
+)  # a terminal obeys some
 VALID = 300  # seconds a token of ours lives
 FOLDER = "models"  # where the server keeps what it trained, seen from where it was started
 
@@ -130,7 +134,7 @@ class RasaServer:
 
     async def version(self) -> str:
         answer = self._fine(await self._ask(_Call(method="GET", path="/version")))
-        return str(self._read(answer, dict[str, Any]).get("version", ""))
+        return printable(self._read(answer, dict[str, Any]).get("version"), SAID)
 
     async def status(self) -> Status:
         answer = await self._ask(_Call(method="GET", path="/status"))
@@ -163,7 +167,7 @@ class RasaServer:
         answer = await self._ask(call)
         failure = self._failure(answer)
         if answer.status in {400, 500} and failure.message:
-            raise BadData(f"{self.name} could not train: {' '.join(failure.message.split())[:SAID]}")
+            raise BadData(f"{self.name} could not train: {printable(failure.message, SAID)}")
         file = self._fine(answer).headers.get("filename", "")
         if not file.endswith(".tar.gz") or "/" in file:
             raise EngineUnavailable(f"{self.name} trained and did not say where the model is.")
@@ -245,6 +249,12 @@ class RasaServer:
             return msgspec.json.decode(answer.body, type=kind)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):  # from None: it quotes the answer
             raise EngineUnavailable(f"{self.name} answered with something that is not Rasa's JSON.") from None
+
+
+def printable(said: object, most: int) -> str:
+    """A text or a number of Rasa's on one line, at most so long; anything else is an empty text."""
+    text = str(said) if isinstance(said, str | int | float) else ""
+    return _UNPRINTABLE.sub(" ", text).strip()[:most]
 
 
 def signed(secret: str, now: float) -> str:

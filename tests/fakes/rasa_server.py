@@ -350,6 +350,18 @@ async def nothing_to_say(_: web.Request) -> web.Response:
     return web.json_response({"text": "", "intent": nothing, "entities": [], "intent_ranking": []})
 
 
+def guessing(entity: Mapping[str, Any]) -> Answer:
+    """A greeting with this entity; no trouble."""
+
+    async def guessed(_: web.Request) -> web.Response:
+        guess = {"name": "greeting", "confidence": 0.9}
+        return web.json_response(
+            {"text": "", "intent": guess, "entities": [entity], "intent_ranking": [guess]}
+        )
+
+    return guessed
+
+
 def speechless_about(intent: str) -> Answer:
     """A test of examples where everything else is right; no trouble."""
 

@@ -31,6 +31,7 @@ from tests.fakes.rasa_server import (
     TROUBLE,
     Answer,
     RasaApi,
+    guessing,
     nothing_to_say,
     overloaded,
     silent,
@@ -182,6 +183,27 @@ async def test_rasas_entities_come_beside_ours(rasa: Rasa) -> None:
     assert [one.start for one in found.entities] == sorted(one.start for one in found.entities)
 
 
+async def test_a_guess_never_overrules_a_number_that_a_rule_knows(rasa: Rasa, learned: Setting) -> None:
+    await rasa.understand(ENGLISH, Context())
+    learned.api.trouble.append(guessing({"entity": "order_number", "start": 0, "end": 5, "value": "hello"}))
+    found = await rasa.understand("hello there 4711", Context())
+    assert (found.engine, found.entity("order_number")) == ("rasa", "4711")
+
+
+async def test_what_a_terminal_would_obey_is_no_part_of_an_entity(rasa: Rasa, learned: Setting) -> None:
+    await rasa.understand(ENGLISH, Context())
+    said = {
+        "entity": "ci\x1bty",
+        "value": "\x1b[2JHu\u202esum\n",
+        "role": "\x07to",
+        "extractor": "\x9bDIET" * 100,
+    }
+    learned.api.trouble.append(guessing({**said, "start": 0, "end": 5}))
+    (found,) = (await rasa.understand("hello there", Context())).entities
+    assert (found.entity, found.value, found.role) == ("ci ty", "[2JHu sum", "to")
+    assert (len(found.extractor), found.extractor.isprintable()) == (200, True)
+
+
 # ── Traps of Rasa ───────────────────────────────────────────────────────────────────────────────
 
 
@@ -297,6 +319,36 @@ async def test_another_model_at_work_is_noticed_at_once_and_ours_is_handed_over(
     learned.api.loaded = next(file for file in learned.api.models if file != ours)
     assert (await rasa.understand(GERMAN, Context())).engine == "embedded"
     await until_loaded(learned.api, ours)
+    assert (await rasa.understand(GERMAN, Context())).engine == "rasa"
+
+
+async def test_nobody_waits_for_a_rasa_that_keeps_another_model(
+    learned: Setting, session: aiohttp.ClientSession, clock: Clock
+) -> None:
+    async def is_live() -> bool:
+        return False
+
+    kept, learned.api.loaded = learned.api.loaded, next(iter(learned.api.models))
+    rasa = Rasa(learned.model, server_of(learned.api, session), is_live=is_live, clock=clock)
+    for _ in range(3):
+        assert (await rasa.understand(GERMAN, Context())).engine == "embedded"
+    calls = len(learned.api.calls)
+    assert (await rasa.understand(GERMAN, Context())).engine == "embedded"
+    assert len(learned.api.calls) == calls
+    rasa.retire()
+    learned.api.loaded = kept
+
+
+async def test_a_model_that_was_handed_over_is_asked_at_once_however_long_it_was_away(
+    learned: Setting, session: aiohttp.ClientSession, clock: Clock, unsettled: None
+) -> None:
+    settled = asyncio.Event()
+    rasa = Rasa(learned.model, server_of(learned.api, session), is_live=settled.wait, clock=clock)
+    learned.api.loaded = next(iter(learned.api.models))
+    for _ in range(4):
+        assert (await rasa.understand(GERMAN, Context())).engine == "embedded"
+    settled.set()
+    await others_done()
     assert (await rasa.understand(GERMAN, Context())).engine == "rasa"
 
 
@@ -443,7 +495,7 @@ async def until_loaded(api: RasaApi, file: str) -> None:
 # ── Getting in ──────────────────────────────────────────────────────────────────────────────────
 
 
-async def test_a_signed_token_gets_in(learned: Setting, session: aiohttp.ClientSession) -> None:
+async def test_a_signed_token_gets_in(rasa: Rasa, learned: Setting, session: aiohttp.ClientSession) -> None:
     server = server_of(learned.api, session, Access(jwt_secret=SECRET))
     assert (await server.status()).model_id
 
@@ -538,12 +590,12 @@ async def half(
     return Models(tmp_path).load(trained.id)
 
 
-async def test_all_leaked_examples_are_named_also_those_that_were_never_held_out(
+async def test_all_leaked_examples_are_counted_also_those_that_were_never_held_out(
     half: Model, learned: Setting
 ) -> None:
     examples = read([learned.data])
     found = await evaluate(Embedded(half), examples, half)
-    assert sum("in the training data too" in warning for warning in found.warnings) == len(examples.examples)
+    assert found.learned == len(examples.examples)
     assert len(list(out_of_fold(half))) < len(examples.examples) / 2
 
 
