@@ -195,17 +195,21 @@ def _read(text: str, where: str) -> Any:
 def _twice(text: str) -> str:
     """Which key stands where, of a text that YAML refuses for it."""
     waiting: list[Node | None] = [YAML(typ="safe", pure=True).compose(text)]
+    seen = set[int]()  # an anchor may hold itself
     while waiting:
         node = waiting.pop()
+        if node is None or id(node) in seen:
+            continue
+        seen.add(id(node))
         if not isinstance(node, MappingNode):
-            waiting += [part for part in getattr(node, "value", ()) if isinstance(part, Node)]
+            waiting += [part for part in node.value if isinstance(part, Node)]
             continue
         lines: dict[str, int] = {}
         for key, value in node.value:
-            line = key.start_mark.line + 1
-            if key.value in lines:
-                return f"`{key.value}` is here twice (lines {lines[key.value]} and {line})"
-            lines[str(key.value)] = line
+            name, line = str(key.value), key.start_mark.line + 1
+            if name in lines:
+                return f"`{name}` is here twice (lines {lines[name]} and {line})"
+            lines[name] = line
             waiting.append(value)
     return "a key is here twice"
 

@@ -270,6 +270,11 @@ def test_a_slip_in_a_name_is_told_with_the_right_one(file: Path) -> None:
     assert lookup.fix == 'Correct its name; did you mean "order"?'
 
 
+def test_what_holds_itself_is_looked_through_once(file: Path) -> None:
+    text = "  a: &a\n    text: *a\n    label: {de: A, de: B}"
+    assert refusal(file, text).startswith("`de` is here twice (lines 4 and 4)")
+
+
 @pytest.mark.parametrize(
     ("text", "twice"),
     [
