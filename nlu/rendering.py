@@ -151,14 +151,16 @@ def _change(one: Change) -> str:
 
 def trained(found: TrainedModel, live: Against | None = None) -> str:
     """What a training came to, beside the model that is live."""
+    other = live if live and live.model != found.id else None
     lines = [
         f"{count(found.examples, 'example')}, {count(found.intents, 'intent')}.",
         "",
         "Cross-validation, each example judged by a model that had not seen it",
-        *([f"  {'':<14} {'this':>7} {'live':>9}"] if live else []),
-        *(_score(name, value, live) for name, value in found.scores.items()),
+        *([f"  {'':<14} {'this':>7} {'live':>9}"] if other else []),
+        *(_score(name, value, other) for name, value in found.scores.items()),
+        *(_news(found, live) if live else ()),
     ]
-    return "\n".join([*lines, *(_news(found, live) if live else ())])
+    return "\n".join(lines)
 
 
 def _score(name: str, value: float, live: Against | None) -> str:
@@ -170,12 +172,14 @@ def _score(name: str, value: float, live: Against | None) -> str:
 
 def _news(found: TrainedModel, live: Against) -> Iterator[str]:
     yield ""
+    if live.model == found.id:
+        yield "It is live already: the same examples give the same model."
+        return
     if live.new_intents:
         yield f"New to the live model {live.model}: {names(live.new_intents)}."
     if live.lost_intents:
         yield f"Known to the live model only: {names(live.lost_intents)}."
-    yield "Each was judged by its own examples. On the same messages: switchboard evaluate --data FILE"
-    yield f"  --model {found.id} --compare {live.model}"
+    yield "Each was judged by examples of its own; `evaluate --compare` puts both to the same messages."
 
 
 def _percent(share: float) -> str:

@@ -125,7 +125,13 @@ def test_a_training_is_held_against_the_live_model(model: Model) -> None:
     assert right.split()[1:5] == [f"{model.facts.scores['accuracy']:.1%}"[:-1], "%", "12.3", "%"]
     assert "New to the live model old: charged_twice, out_of_scope, refund, where_is_parcel." in text
     assert "Known to the live model only: press." in text
-    assert "--model new --compare old" in text
+    assert "`evaluate --compare` puts both to the same messages" in text
+
+
+def test_the_same_examples_give_the_live_model_again(model: Model) -> None:
+    text = trained(just_trained(model), against("new", model.facts, model.facts))
+    assert text.splitlines()[-1] == "It is live already: the same examples give the same model."
+    assert "live  " not in text
 
 
 class Reader(HTMLParser):
