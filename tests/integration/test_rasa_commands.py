@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bot import bootstrap, config
+from bot.bootstrap import understanding
 from bot.bootstrap.parts import Parts, assembled
 from bot.bootstrap.serving import have_a_model, have_the_engine
 from bot.config import Settings
@@ -136,6 +137,30 @@ async def test_switching_the_engine_switches_the_live_model_and_back(
     assert [one.engine for one in answers] == ["embedded", "rasa", "embedded"]
     assert {one.intent.name for one in answers} == {"where_is_parcel"}
     assert answers[0].model == answers[2].model
+
+
+async def test_a_model_trained_before_the_switch_makes_no_start_wait(
+    rasa: Settings, api: RasaApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    embedded = settings(tmp_path, "embedded", api.url)
+    async with assembled(embedded) as parts:
+        await started(parts)
+    candidate = (await bootstrap.train(embedded, None, "rasa")).id
+
+    async def refused(*_: object) -> None:
+        raise AssertionError("nothing has to be trained")
+
+    monkeypatch.setattr(understanding, "train", refused)
+    async with assembled(rasa) as parts:
+        assert await started(parts) == candidate
+
+
+async def test_a_text_is_explained_by_the_engine_at_work(rasa: Settings) -> None:
+    async with assembled(rasa) as parts:
+        live = await started(parts)
+    async with bootstrap.explainer(rasa) as explainer:
+        found = (await explainer.explain(GERMAN)).understanding
+    assert (found.engine, found.model) == ("rasa", live)
 
 
 async def test_switching_back_takes_what_was_live_and_no_candidate(
