@@ -6,15 +6,18 @@ Rasa's confidence is judged on examples held out from a model of its own, so the
 from __future__ import annotations
 
 import asyncio
+import gzip
 import io
 import json
 import tarfile
 import tempfile
 import time
+import zlib
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from msgspec.structs import replace
@@ -32,6 +35,8 @@ from nlu.training import KEEP, TrainedModel
 
 PARTS = 5  # of the examples; one is held out at a time
 ENOUGH = 300  # held-out examples, then no further training is spent on judging
+# A model of numbers shrinks by a third when it is packed, its vocabulary to a tenth.
+EXPANSION, SLACK = 20, 16 * 1024 * 1024  # bytes
 PROJECT = Path(__file__).resolve().parent.parent / "rasa_project"
 
 
@@ -56,7 +61,7 @@ async def train(
     stand_in = await _stand_in(paths)
     cases, rows = await _judged(server, pipeline, data, stand_in, folder)
     file, archive = await server.train(wording.document(pipeline, data, data.examples))
-    model = _model(stand_in, cases, rows, file, archive)
+    model = await asyncio.to_thread(_model, stand_in, cases, rows, file, archive)
     await asyncio.to_thread(_save, Models(models), model, keep, {*protect, model.id})
     return TrainedModel(
         id=model.id,
@@ -183,17 +188,53 @@ def _table(stand_in: Model, cases: Sequence[Case], rows: NDArray[np.intp]) -> Ar
     }
 
 
+# What unpacking and reading raise; `TypeError` is a list or a text where keys and values should be.
+_UNREADABLE = (
+    tarfile.TarError,
+    zlib.error,
+    EOFError,
+    OSError,
+    LookupError,
+    ValueError,
+    TypeError,
+    RecursionError,
+)
+
+
 def _own_id(archive: bytes) -> str:
     """Rasa's id of the model, from the archive's metadata; /status names it."""
     try:
-        with tarfile.open(fileobj=io.BytesIO(archive)) as found:
-            member = next(one for one in found.getmembers() if one.name.split("/")[-1] == "metadata.json")
-            inside = found.extractfile(member)
-            return str(json.load(inside)["model_id"]) if inside else ""
-    except (tarfile.TarError, EOFError, OSError, StopIteration, KeyError, ValueError) as exc:
-        raise EngineUnavailable(
-            f"Rasa's model cannot be read ({type(exc).__name__}); is it Rasa 3.6?"
-        ) from exc
+        found = _metadata(archive)["model_id"]
+        if isinstance(found, str) and found:
+            return found
+        raise TypeError("model_id")
+    except _UNREADABLE as exc:
+        raise BadData(f"Rasa's model cannot be read ({type(exc).__name__}); is it Rasa 3.6?") from exc
+
+
+def _metadata(archive: bytes) -> Any:
+    """Read piece by piece, up to where it is."""
+    with tarfile.open(fileobj=_Bounded(archive), mode="r|") as found:
+        for member in found:
+            if member.name.split("/")[-1] == "metadata.json" and member.isfile():
+                inside = found.extractfile(member)
+                return json.loads(inside.read(SLACK)) if inside else None
+    raise LookupError("metadata.json")
+
+
+class _Bounded(gzip.GzipFile):
+    """Ends with a `ValueError` where a small archive becomes a flood."""
+
+    def __init__(self, archive: bytes) -> None:
+        super().__init__(fileobj=io.BytesIO(archive))
+        self._left = SLACK + len(archive) * EXPANSION
+
+    def read(self, size: int | None = -1) -> bytes:
+        found = super().read(size)
+        self._left -= len(found)
+        if self._left < 0:
+            raise ValueError("it unpacks to far more than its size")
+        return found
 
 
 def _save(models: Models, model: Model, keep: int, protect: Collection[str]) -> None:
