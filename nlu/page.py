@@ -169,6 +169,8 @@ def _notes(found: Automation) -> Iterator[str]:
 
 
 def _wrong(one: Promise) -> str:
+    if not one.n:
+        return ""
     verdict = words.verdict(one)
     kind = ' class="bad"' if one.is_broken else ""
     of = f"{one.mistakes:,} of {one.n:,}{f', {verdict}' if verdict else ''}"
@@ -301,6 +303,8 @@ def _compared(found: Comparison) -> str:
 
 
 def _changes(title: str, changes: Sequence[Change]) -> str:
+    if not changes:
+        return ""
     rows = (
         (
             escape(one.text),

@@ -12,7 +12,7 @@ LEFT, RIGHT, TOP, BOTTOM = 92, 32, 16, 60  # room for letters of a phone, which 
 DOT = 4
 LETTER, LINE = 9, 18  # of a label on a phone
 # Where a label can stand, seen from its dot: what is free is taken, the nearest first.
-PLACES = ((0, -18), (0, 20), (34, -2), (-34, -2), (0, -36), (34, -20), (-34, -20), (0, 38), (0, -54))
+PLACES = ((0, -18), (0, 20), (0, -36), (34, -2), (-34, -2), (34, -20), (-34, -20), (0, 38), (0, -54))
 
 
 class Axis(Struct, frozen=True):

@@ -8,7 +8,7 @@ from pathlib import Path
 from nlu import words
 from nlu.calibration import SURE
 from nlu.comparison import Against, Change, Comparison
-from nlu.evaluation import Report
+from nlu.evaluation import Promise, Report
 from nlu.training import TrainedModel
 from nlu.words import count, names
 
@@ -93,15 +93,18 @@ def _surest(found: Report) -> list[str]:
 
 def _promises(found: Report) -> Iterator[str]:
     for one in found.automation.promises:
-        verdict = f", {said}" if (said := words.verdict(one)) else ""
-        yield (
-            f"promised {_percent(one.wrong_answers)} wrong: {_percent(one.answered)} answered, "
-            f"{_percent(one.wrong).strip()} of them wrong ({one.mistakes:,} of {one.n:,}{verdict})"
-        )
+        yield f"promised {_percent(one.wrong_answers)} wrong: {_percent(one.answered)} answered{_wrong(one)}"
     for promises, intents in words.handed_off(found.automation):
         yield f"handed off at {promises}: {names(intents)}"
     if limit := words.limit(found.automation):
         yield f"{limit}; a larger test can"
+
+
+def _wrong(one: Promise) -> str:
+    if not one.n:
+        return ""
+    verdict = f", {said}" if (said := words.verdict(one)) else ""
+    return f", {_percent(one.wrong).strip()} of them wrong ({one.mistakes:,} of {one.n:,}{verdict})"
 
 
 def _learned(found: Report) -> Iterator[str]:

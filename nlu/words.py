@@ -70,8 +70,8 @@ def verdict(found: Promise) -> str:
 
 def limit(found: Automation) -> str:
     """What a test of this size cannot tell, said of its strictest promise."""
-    strictest = min(found.promises, key=lambda one: one.wrong_answers, default=None)
-    if strictest is None or not strictest.n or hidden(strictest.n) < 2 * strictest.wrong_answers:
+    strictest = next((one for one in found.promises if one.n), None)
+    if strictest is None or hidden(strictest.n) < 2 * strictest.wrong_answers:
         return ""
     return (
         f"{count(strictest.n, 'answer')} can hardly tell {strictest.wrong_answers * 100:.1f} % wrong "

@@ -300,6 +300,14 @@ def test_the_text_says_what_a_promise_came_to_and_who_is_handed_off(promised: Re
     ]
 
 
+def test_a_promise_nothing_was_answered_for_has_no_share_that_was_wrong(promised: Report) -> None:
+    none = replace(promised.automation.promises[0], n=0, mistakes=0, answered=0.0, wrong=0.0)
+    found = replace(promised, automation=replace(promised.automation, promises=(none,)))
+    assert "promised   0.5 % wrong:   0.0 % answered\n" in render(found, ["t.yml"])
+    assert "of 0" not in page(found, ["t.yml"])
+    assert words.limit(found.automation) == ""
+
+
 def test_the_page_marks_what_was_not_kept_and_explains_what_can_be_chance(promised: Report) -> None:
     html = page(promised, ["t.yml"])
     assert '5.7 %<small class="bad">2 of 35, not kept</small>' in html
