@@ -269,6 +269,7 @@ def _check_urls(read: File) -> None:
     urls.check(read.store, read.queue, read.files)
     if read.server.public_url:
         _web_address("server.public_url", read.server.public_url)
+    _web_address("nlu.rasa_url", read.nlu.rasa_url)
     for name, lookup in read.lookups.items():
         _web_address(f"lookups.{name}.url", lookup.url.replace(PUBLIC_URL, "http://localhost", 1))
 

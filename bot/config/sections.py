@@ -14,6 +14,7 @@ Minutes = Annotated[int, Meta(ge=1, le=10_080)]
 Hours = Annotated[int, Meta(ge=1, le=8_760)]
 Days = Annotated[int, Meta(ge=1, le=36_500)]
 Share = Annotated[float, Meta(ge=0, le=1)]
+FewWrong = Annotated[float, Meta(gt=0, le=0.5, description="a share such as 0.02 for 2 %")]
 Language = Annotated[str, Meta(pattern="^[a-z]{2,3}$", description="a language code such as de")]
 
 
@@ -41,7 +42,7 @@ class Server(Struct, frozen=True, kw_only=True):
 class Thresholds(Struct, frozen=True, kw_only=True):
     answer: Share = 0.6
     intents: dict[str, Share] = field(default_factory=dict)
-    wrong_answers: Annotated[float, Meta(gt=0, le=0.5)] | None = None  # computes the others; `intents` win
+    wrong_answers: FewWrong | None = None  # computes the others; `intents` win
 
 
 class Nlu(Struct, frozen=True, kw_only=True):

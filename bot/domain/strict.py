@@ -141,6 +141,8 @@ def _union(raw: Any, kind: Any, path: str) -> Any:
     arms = get_args(kind)
     if raw is None and type(None) in arms:
         return None
+    if arms[1:] == (type(None),):
+        return _convert(raw, arms[0], path)
     manner = tuple if isinstance(raw, list) else dict if isinstance(raw, Mapping) else None
     fitting = [arm for arm in arms if _manner(arm) is manner and arm is not type(None)]
     if not fitting:
@@ -184,7 +186,8 @@ def _reworded(raw: Any, kind: Any, complaint: str) -> str:
         return "is empty; give it a value or remove the key."
     bound = BOUND.fullmatch(complaint)
     if bound:
-        return f"must be {BOUNDS[bound['sign']]} {bound['number']}."
+        such = f": {_described(kind)}" if _described(kind) else ""
+        return f"must be {BOUNDS[bound['sign']]} {bound['number']}{such}."
     return f"{wanted} is expected here, and this is {'not' if _fits(raw, plain) else _word(raw)}."
 
 

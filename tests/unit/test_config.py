@@ -190,6 +190,8 @@ def test_a_variable_of_the_wrong_type_is_named_and_its_value_is_not_shown(file: 
 
 # ── Mistakes ────────────────────────────────────────────────────────────────────────────────────
 
+PROMISE = "nlu.thresholds.wrong_answers"
+
 MISTAKES = [
     ("server: {prot: 8080}", 'server.prot: there is no such key here; did you mean "port"?'),
     ("storage: x", 'storage: there is no such key here; did you mean "store"?'),
@@ -220,6 +222,15 @@ MISTAKES = [
     ("nlu: {data: nlu/data}", "nlu.data: a list is expected here, and this is a text; start each entry with “- ”."),
     ("nlu: {thresholds: {answer: 1.5}}", "nlu.thresholds.answer: must be at most 1.0."),
     ("nlu: {thresholds: {intents: {refund: high}}}", "nlu.thresholds.intents.refund: a number is expected here"),
+    ("nlu: {thresholds: {wrong_answers: 2}}", f"{PROMISE}: must be at most 0.5: a share such as 0.02 for 2 %."),
+    *(
+        (f"nlu: {{thresholds: {{wrong_answers: {value}}}}}", f"{PROMISE}: a share such as 0.02 for 2 % is expected")
+        for value in ("2 %", "[0.02]", "{refund: 0.02}")
+    ),
+    ("nlu: {rasa_url: 'http://127.0.0.1:99999'}", "nlu.rasa_url: is no web address;"),
+    ("nlu: {rasa_url: 'http://[::1:5005'}", "nlu.rasa_url: is no web address;"),
+    ("nlu: {rasa_url: 'file:///var/rasa'}", "nlu.rasa_url: is no web address;"),
+    ("nlu: {rasa_url: '127.0.0.1:5005'}", "nlu.rasa_url: is no web address;"),
     ("lookups: {order: {}}", "lookups.order.url: is missing; add it."),
     ("lookups: {order: {url: x}}", "lookups.order.url: is no web address;"),
     ("lookups: {order: {url: 'http://{order_number}.x/'}}", "lookups.order.url: is no web address;"),
