@@ -212,7 +212,7 @@ def _agent(who: Who) -> Agent:
 async def _body(request: web.Request, kind: type[Any]) -> Any:
     try:
         return msgspec.json.decode(await request.read(), type=kind)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise MalformedPayload(f"The body is not what this route takes: {error}.") from error
 
 

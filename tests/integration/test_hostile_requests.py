@@ -107,6 +107,15 @@ async def test_a_body_nested_without_end_is_malformed(api: TestClient[Any, Any],
     assert (await api.post(path, data=body, headers=HEADERS)).status == 400
 
 
+@pytest.mark.parametrize(
+    ("path", "key"),
+    [("/api/v1/understand", "text"), ("/api/v1/cases/x/actions", "id"), ("/chat/sessions", "account")],
+)
+async def test_a_body_that_is_not_utf_8_is_malformed(api: TestClient[Any, Any], path: str, key: str) -> None:
+    answer = await api.post(path, data=f'{{"{key}": "ü"}}'.encode("latin-1"), headers=HEADERS)
+    assert (answer.status, (await answer.json())["error"]["code"]) == (400, "malformed")
+
+
 async def test_the_journal_keeps_no_prose_and_no_text_a_nul(office: Desk, api: TestClient[Any, Any]) -> None:
     case = await office.waiting()
     await _act(api, case.id, "note", text="a\0b")

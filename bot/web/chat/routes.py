@@ -119,7 +119,7 @@ async def sessions(request: web.Request) -> web.Response:
     """A token for somebody new; nothing is stored before they write."""
     try:
         wanted = msgspec.json.decode(await _body(request) or b"{}", type=Wanted)
-    except (msgspec.DecodeError, RecursionError) as exc:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
         raise MalformedPayload(f"The body asks for no session: {exc}") from exc
     connector = _account(request.app[WEB], wanted.account)
     embedding.admit(request, connector.account)
