@@ -8,9 +8,11 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import signal
 import sys
-from collections.abc import Collection, Sequence
-from contextlib import suppress
+import threading
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -60,29 +62,43 @@ async def train(
     Raises `BadData` when the data cannot be used, `EngineUnavailable` when the training itself breaks.
     Cancelling it ends the training.
     """
-    arguments = ["--models", str(models), "--keep", str(keep)]
+    arguments = ["--models", str(models), "--keep", str(keep), "--lifeline"]
     arguments += [word for id in protect for word in ("--protect", id)]
     arguments += ["--boost"] * boost
-    child = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "nlu.training",
-        *arguments,
-        "--",
-        *map(str, paths),
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        env=_environment(),
-    )
-    try:
-        out, err = await child.communicate()
-    except asyncio.CancelledError:
-        with suppress(ProcessLookupError):
-            child.kill()
-        await child.wait()
-        raise
+    with _lifeline() as line:
+        child = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-P",  # what lies in the working folder is none of our modules, whatever its name
+            "-m",
+            "nlu.training",
+            *arguments,
+            "--",
+            *map(str, paths),
+            stdin=line,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env=_environment(),
+            start_new_session=True,  # with the processes it starts, it can be ended as one
+        )
+        try:
+            out, err = await child.communicate()
+        except asyncio.CancelledError:
+            with suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL)
+            await child.wait()
+            raise
     return _result(child.returncode, out, err.decode(errors="replace").strip())
+
+
+@contextmanager
+def _lifeline() -> Iterator[int]:
+    """What a child reads to notice our end, however sudden: the other side is ours alone, and goes with us."""
+    theirs, ours = os.pipe()
+    try:
+        yield theirs
+    finally:
+        os.close(theirs)
+        os.close(ours)
 
 
 def _environment() -> dict[str, str]:
@@ -106,14 +122,28 @@ def _result(code: int | None, out: bytes, err: str) -> TrainedModel:
 # ── In the child ────────────────────────────────────────────────────────────────────────────────
 
 
+def _end_with_parent() -> None:
+    """At the end of standard input, with all processes of our group; see `_lifeline`."""
+
+    def wait() -> None:
+        while os.read(0, 1):
+            pass
+        os.killpg(0, signal.SIGKILL)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m nlu.training", description="Train a model; prints JSON.")
     parser.add_argument("--models", type=Path, required=True)
     parser.add_argument("--keep", type=int, default=KEEP)
     parser.add_argument("--protect", action="append", default=[])
     parser.add_argument("--boost", action="store_true")
+    parser.add_argument("--lifeline", action="store_true", help="End when standard input does.")
     parser.add_argument("paths", nargs="+", type=Path)
     options = parser.parse_args(arguments)
+    if options.lifeline:
+        _end_with_parent()
     try:
         trained = run(
             options.paths, options.models, keep=options.keep, protect=options.protect, boost=options.boost

@@ -1,7 +1,9 @@
 """Training in a process of its own."""
 
 import asyncio
+import fcntl
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -124,6 +126,68 @@ async def test_cancelling_ends_the_process(
         await task
     with pytest.raises(ProcessLookupError):
         os.kill(int(pid), 0)
+
+
+async def test_a_module_of_the_users_own_with_a_name_like_pythons_is_left_alone(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "calendar.py").write_text("raise RuntimeError('our opening hours')")
+    monkeypatch.chdir(tmp_path)
+    assert (await train([data], tmp_path / "models")).intents == 2
+
+
+PARENT = """
+import asyncio, sys
+from pathlib import Path
+from nlu.training import train
+sys.executable, data = sys.argv[1:]
+asyncio.run(train([Path(data)], Path(data).parent))
+"""
+ENDLESS = """
+import fcntl, sys, time
+from nlu import training
+
+def run(paths, *_, **__):
+    file = open(f"{paths[0]}.held", "w")
+    fcntl.flock(file, fcntl.LOCK_EX)
+    print(file=file, flush=True)
+    time.sleep(120)
+
+training.run = run
+training.main()
+"""
+
+
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL, signal.SIGINT])
+def test_no_training_goes_on_when_who_asked_for_it_is_gone(
+    data: Path, tmp_path: Path, end: signal.Signals
+) -> None:
+    (tmp_path / "child.py").write_text(ENDLESS)
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\nshift 3\nexec {sys.executable} {tmp_path}/child.py "$@"\n')
+    python.chmod(0o755)
+    parent = subprocess.Popen(
+        [sys.executable, "-c", PARENT, str(python), str(data)], stderr=subprocess.DEVNULL
+    )
+    held = data.with_name(f"{data.name}.held")
+    first_line(held)
+    parent.send_signal(end)
+    parent.wait(10)
+    assert is_let_go(held)
+
+
+def is_let_go(path: Path) -> bool:
+    """Whether nobody holds it, within some seconds; an orphan that ended may still have a number."""
+    until = time.monotonic() + 5
+    with path.open() as file:
+        while time.monotonic() < until:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                time.sleep(0.01)
+            else:
+                return True
+    return False
 
 
 def first_line(path: Path) -> str:
