@@ -3,36 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import tempfile
 import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from bot import config
 from bot.bootstrap import understanding
-from bot.bootstrap.engines import now, opened_files, opened_store, store_path
+from bot.bootstrap.answers import without_answer
+from bot.bootstrap.at_work import where_it_is
+from bot.bootstrap.engines import now, opened_files, opened_store
 from bot.bootstrap.models import Shelf
 from bot.bootstrap.parts import Parts, assembled
 from bot.bootstrap.serving import have_a_model
 from bot.config import Account, Settings, Url
-from bot.domain.errors import BadData, SwitchboardError, TooLate, Unknown
+from bot.domain.errors import BadData, TooLate, Unknown
 from bot.domain.ids import new_id
 from bot.domain.messages import Address, Direction, Event, EventKind, EventState, Inbound, Message
 from bot.domain.ports import (
     Applied,
     Changes,
-    Checks,
     Connector,
     Delete,
-    Finding,
     Insert,
     Query,
     Request,
@@ -40,11 +37,10 @@ from bot.domain.ports import (
     User,
 )
 from bot.web.console.passwords import hash_password
-from nlu import boost
-from nlu.answers import check as check_answers
 from nlu.comparison import Comparison, compare
+from nlu.decline import decline
 from nlu.evaluation import Pairs, Report, ask, cross_validation, report
-from nlu.models import EMBEDDED, Model, Summary, engine_of
+from nlu.models import Model, Summary
 from nlu.page import page
 from nlu.promises import keep, table
 from nlu.reading import TrainingData, read
@@ -53,7 +49,6 @@ from nlu.training import TrainedModel
 
 PATIENCE = 15.0  # seconds `replay` and `chat` wait for the bot
 QUIET = 0.4  # seconds without another reply until the bot has finished
-LOW_DISK = 500 * 1024 * 1024
 
 
 # ── Models ──────────────────────────────────────────────────────────────────────────────────────
@@ -68,7 +63,8 @@ async def train(settings: Settings, data: Sequence[str] | None, engine: str | No
             settings, http, data or settings.nlu.data, engine or settings.nlu.engine, protect
         )
         await shelf.share(trained.id)
-    return trained
+        intents = (await shelf.get(trained.id)).facts.intents
+    return replace(trained, warnings=(*await without_answer(settings, intents), *trained.warnings))
 
 
 class Evaluated(Struct, frozen=True):
@@ -98,14 +94,16 @@ async def evaluate(
     Raises `BadData`, `Unknown`, `EngineUnavailable`.
     """
     async with _shelf(settings) as shelf, understanding.http() as http:
-        chosen = await shelf.get(model or (await shelf.tuning.live())[0] or await _newest(shelf))
+        chosen = await shelf.get(await _chosen(shelf, model))
         if data is None:
             return Evaluated(cross_validation(chosen))
         tests = read([Path(data)])
         this, pairs = await _judged(settings, http, chosen, tests)
         if compare_with is None:
             return Evaluated(this, (data,))
-        other, others = await _judged(settings, http, await shelf.get(compare_with), tests)
+        other, others = await _judged(
+            settings, http, await shelf.get(await _named(shelf, compare_with)), tests
+        )
     return Evaluated(this, (data,), compare(this, pairs, other, others))
 
 
@@ -145,10 +143,27 @@ async def _kept(settings: Settings, shelf: Shelf, summary: Summary) -> dict[str,
     return {"wrong_answers": promise, "can_answer": kept.answered}
 
 
-async def promote(settings: Settings, model: str) -> None:
-    """Raises `Unknown`, `BadData`."""
+class Promoted(Struct, frozen=True):
+    id: str
+    warnings: tuple[str, ...] = ()
+
+
+async def promote(settings: Settings, model: str) -> Promoted:
+    """`model`: an id, or how only one begins. Raises `Unknown`, `BadData`."""
     async with _shelf(settings) as shelf:
-        await shelf.tuning.promote(model)
+        id = await _named(shelf, model)
+        before, _ = await shelf.tuning.live()
+        await shelf.tuning.promote(id)
+        new, old = await shelf.get(id), await _sound(shelf, before)
+    lost = decline(new, old) if old else ""
+    return Promoted(id, (*filter(None, [lost]), *await without_answer(settings, new.facts.intents)))
+
+
+async def _sound(shelf: Shelf, model: str) -> Model | None:
+    """None where it is lost or damaged, which is no reason against another."""
+    with suppress(BadData, Unknown):
+        return await shelf.get(model) if model else None
+    return None
 
 
 async def rollback(settings: Settings) -> str:
@@ -165,6 +180,23 @@ async def _shelf(settings: Settings) -> AsyncIterator[Shelf]:
         understanding.http() as http,
     ):
         yield Shelf(settings, store, files, http)
+
+
+async def _chosen(shelf: Shelf, model: str | None) -> str:
+    """The one that is named, else the live one, else the newest."""
+    if model:
+        return await _named(shelf, model)
+    return (await shelf.tuning.live())[0] or await _newest(shelf)
+
+
+async def _named(shelf: Shelf, model: str) -> str:
+    """The id that begins so; one that nobody knows is refused where it is looked for. Raises `Unknown`."""
+    found = [one.id for one in await shelf.summaries() if model and one.id.startswith(model)]
+    if model in found or not found:
+        return model
+    if len(found) > 1:
+        raise Unknown(f'Several models begin with "{model}": {", ".join(found)}. Write more of the id.')
+    return found[0]
 
 
 async def _newest(shelf: Shelf) -> str:
@@ -284,6 +316,7 @@ def _shown(message: Message) -> str:
 @asynccontextmanager
 async def chat(settings: Settings, customer: str) -> AsyncIterator[Conversation]:
     """A terminal conversation; the brand's own store is not touched, its live model is used."""
+    settings = where_it_is(settings)  # the shipped lookup is a route of the server at work
     async with _shelf(settings) as shelf:
         live = (await shelf.tuning.live())[0]
         if live:
@@ -307,182 +340,3 @@ async def chat(settings: Settings, customer: str) -> AsyncIterator[Conversation]
                 yield Conversation(parts, next(iter(parts.connectors.values())), customer)
             finally:
                 await parts.worker.stop()
-
-
-# ── The doctor ──────────────────────────────────────────────────────────────────────────────────
-
-
-async def check(settings: Settings, *, offline: bool) -> list[Finding]:
-    """One finding per thing that can be wrong, with its fix."""
-    findings = [
-        Finding(name="config", status="ok", detail=settings.file),
-        *_disk(settings),
-        *_files(settings),
-        *_booster(settings),
-    ]
-    try:
-        async with assembled(settings) as parts:
-            findings += [await _store(parts), *await _engines(parts)]
-            findings += [*await _model(parts), _secret(settings), _api(settings)]
-            if not offline:
-                findings += await _engine(parts)
-                findings += await _lookups(parts)
-                findings += await _platforms(parts)
-    except SwitchboardError as error:
-        findings.append(
-            Finding(name="start", status="fail", detail=str(error), fix="Mend this, then check again.")
-        )
-    return findings
-
-
-def _disk(settings: Settings) -> list[Finding]:
-    """Wherever something grows: the database, or only the models."""
-    return [_free(Path(settings.nlu.models) if settings.shared else store_path(settings).parent)]
-
-
-def _free(folder: Path) -> Finding:
-    folder = folder.absolute()
-    while not folder.exists():
-        folder = folder.parent
-    free = shutil.disk_usage(folder).free
-    detail = f"{free / 1024**3:.1f} GiB free at {folder}"
-    if free < LOW_DISK:
-        return Finding(
-            name="disk", status="warn", detail=detail, fix="Make room: a full disk stops receiving."
-        )
-    return Finding(name="disk", status="ok", detail=detail)
-
-
-def _files(settings: Settings) -> list[Finding]:
-    if not settings.shared or not settings.files_on_this_machine:
-        return []
-    detail = f"{settings.files}: what customers attach can be seen by processes of this machine only"
-    fix = "Where processes run on several machines, set files to a mongodb:// address."
-    return [Finding(name="files", status="warn", detail=detail, fix=fix)]
-
-
-async def _engines(parts: Parts) -> list[Finding]:
-    """What those say about themselves that are servers of their own."""
-    engines: list[object] = [parts.store, parts.files, parts.queue]
-    return [finding for one in engines if isinstance(one, Checks) for finding in await one.check()]
-
-
-async def _store(parts: Parts) -> Finding:
-    started = time.perf_counter()
-    await parts.store.apply(Changes(writes=()))
-    ms = (time.perf_counter() - started) * 1000
-    return Finding(
-        name="store", status="ok", detail=f"{parts.settings.store.shown}, a commit takes {ms:.1f} ms"
-    )
-
-
-async def _model(parts: Parts) -> list[Finding]:
-    live, _ = await parts.tuning.live()
-    chosen = live or await parts.models.latest()
-    if not chosen:
-        detail = "none yet; the server trains one when it starts"
-        return [Finding(name="model", status="warn", detail=detail, fix="switchboard train")]
-    engine = await parts.models.load(chosen)
-    problems = check_answers(parts.live.book(), engine.intents, parts.settings.lookups)
-    problems += config.unknown_intents(parts.settings, engine.intents)
-    found = [
-        Finding(name="answers", status="warn", detail=problem, fix="Edit the answers.")
-        for problem in problems
-    ]
-    found += [*await _promise(parts, chosen), *_other_engine(parts.settings, chosen)]
-    return [Finding(name="model", status="ok", detail=f"{chosen}, {len(engine.intents)} intents"), *found]
-
-
-def _other_engine(settings: Settings, model: str) -> list[Finding]:
-    """Which one is at work is for the model to say: `nlu.engine` was away at the last start, or was changed since."""
-    wanted, has = settings.nlu.engine, engine_of(model)
-    if wanted == has:
-        return []
-    detail = f"nlu.engine is {wanted}, and the model at work is of the engine {has}"
-    first = "Start Rasa (make rasa), then the server anew" if has == EMBEDDED else "Start the server anew"
-    fix = f"{first}: it puts a model of {wanted} to work."
-    return [Finding(name="engine", status="warn", detail=detail, fix=fix)]
-
-
-def _booster(settings: Settings) -> list[Finding]:
-    if not settings.nlu.boost:
-        return []
-    if boost.is_installed():
-        return [
-            Finding(
-                name="booster", status="ok", detail=f"{boost.NAME} is installed; the next training uses it"
-            )
-        ]
-    fix = "make boost (90 MB), or leave out nlu.boost."
-    return [
-        Finding(name="booster", status="fail", detail="nlu.boost is set, and it is not installed", fix=fix)
-    ]
-
-
-async def _promise(parts: Parts, model: str) -> list[Finding]:
-    """What the model makes of the share of wrong answers that is allowed."""
-    promise = parts.settings.nlu.thresholds.wrong_answers
-    if promise is None:
-        return []
-    kept = keep(table(await parts.models.get(model)), promise)
-    detail = f"{promise:.1%} wrong answers: {kept.answered:.0%} of messages can be answered"
-    own = parts.settings.nlu.thresholds.intents
-    handed_off = [intent for intent in kept.handed_off if intent not in own]
-    if not handed_off:
-        return [Finding(name="promise", status="ok", detail=detail)]
-    detail += f"; people get {', '.join(handed_off)}"
-    fix = "Teach these intents with more examples, or give them a threshold in nlu.thresholds.intents."
-    return [Finding(name="promise", status="warn", detail=detail, fix=fix)]
-
-
-async def _engine(parts: Parts) -> list[Finding]:
-    """What an engine that is somewhere else says of itself."""
-    live, _ = await parts.tuning.live()
-    engine: object = await parts.models.load(live) if live else None
-    return await engine.check() if isinstance(engine, Checks) else []
-
-
-def _secret(settings: Settings) -> Finding:
-    if settings.environment.secret_key:
-        return Finding(name="secret", status="ok", detail="SWITCHBOARD_SECRET_KEY is set")
-    detail = f"kept in {store_path(settings).parent / 'secret.key'}"
-    return Finding(name="secret", status="ok", detail=detail)
-
-
-def _api(settings: Settings) -> Finding:
-    if settings.environment.api_token:
-        return Finding(name="api", status="ok", detail="SWITCHBOARD_API_TOKEN is set")
-    fix = "Set SWITCHBOARD_API_TOKEN if other tools shall use /api/v1."
-    return Finding(name="api", status="ok", detail="closed: no token is set", fix=fix)
-
-
-async def _lookups(parts: Parts) -> list[Finding]:
-    """Reachable is all that can be said without a customer's number."""
-    return [await _reachable(name, parts.settings.lookup_url(name)) for name in parts.settings.lookups]
-
-
-async def _reachable(name: str, url: str) -> Finding:
-    where = urlsplit(url)
-    port = where.port or (443 if where.scheme == "https" else 80)
-    try:
-        async with asyncio.timeout(3):
-            _, writer = await asyncio.open_connection(where.hostname, port)
-        writer.close()
-    except (OSError, TimeoutError):
-        fix = "Start that service (the shipped lookup is this server itself: start it first), or correct the URL."
-        detail = f"{where.hostname}:{port} does not answer"
-        return Finding(name=f"lookup {name}", status="warn", detail=detail, fix=fix)
-    return Finding(name=f"lookup {name}", status="ok", detail=f"{where.hostname}:{port} answers")
-
-
-async def _platforms(parts: Parts) -> list[Finding]:
-    found: list[Finding] = []
-    for (channel, account), connector in parts.connectors.items():
-        adapter: object = connector
-        if isinstance(adapter, Checks):
-            found += await adapter.check()
-        else:
-            found.append(Finding(name=f"{channel}/{account}", status="ok", detail="needs no platform"))
-    for desk in parts.desks.values():
-        found += await desk.check() if isinstance(desk, Checks) else []
-    return found

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import fcntl
 import os
 import secrets
 import signal
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import AsyncExitStack, contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import AsyncExitStack, suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -21,16 +20,17 @@ from msgspec.structs import replace
 
 from bot import config, logs
 from bot.bootstrap import understanding
+from bot.bootstrap.at_work import alone
 from bot.bootstrap.content import Content, read_content
 from bot.bootstrap.engines import now, store_path
 from bot.bootstrap.parts import Parts, assembled, web_context
+from bot.bootstrap.unfinished import unfinished
 from bot.config import ConfigError, Settings
 from bot.domain.errors import EngineUnavailable, StoreUnavailable, SwitchboardError, TooLate
 from bot.domain.ports import Add, Applied, Changes, Checks, Delete, Insert, Query, Runs, Setting, Update, User
 from bot.web import app as application
 from bot.web.console.passwords import hash_password
 from bot.web.probes import Probe
-from nlu.answers import check as check_answers
 from nlu.models import EMBEDDED, engine_of
 
 log = structlog.get_logger()
@@ -61,14 +61,15 @@ async def serve(settings: Settings, role: str, config_path: Path | str) -> None:
     logs.setup()
     async with AsyncExitStack() as stack:
         parts = await stack.enter_async_context(assembled(settings))
-        if not settings.shared:
-            stack.enter_context(alone(store_path(settings)))
+        tell = None if settings.shared else stack.enter_context(alone(store_path(settings)))
         await have_the_engine(parts)
         await have_a_model(parts)
-        _warn_about_answers(parts)
+        await _warn_about_answers(parts)
         stopping, reread = _on_signals()
         await _start_adapters(parts, stack, role)
         await _listen(parts, stack, role)
+        if tell:
+            tell(settings.server.host, settings.server.port, os.getpid())
         # Once nothing can fail: it is shown to nobody a second time.
         password = await first_admin(parts) if role != WORKER else ""
         if role != WEB:
@@ -79,22 +80,6 @@ async def serve(settings: Settings, role: str, config_path: Path | str) -> None:
         _greet(settings, role, password)
         await stopping.wait()
         click.echo("Stopping: finishing what is in hand …", err=True)
-
-
-@contextmanager
-def alone(store: Path) -> Iterator[None]:
-    """The one server of a store: another would take what we are sending for left behind, and send it too.
-
-    Raises `ConfigError`. The lock ends with the process, however that ends.
-    """
-    with store.with_name(f"{store.name}.lock").open("ab") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as exc:
-            raise ConfigError(
-                f"Another server works with {store}; stop it first, or give this one a store of its own."
-            ) from exc
-        yield
 
 
 async def have_the_engine(parts: Parts) -> None:
@@ -196,11 +181,10 @@ async def _usable(parts: Parts) -> bool:
         return False
 
 
-def _warn_about_answers(parts: Parts) -> None:
-    problems = check_answers(parts.live.book(), parts.tuning.intents, parts.settings.lookups)
-    problems += config.unknown_intents(parts.settings, parts.tuning.intents)
+async def _warn_about_answers(parts: Parts) -> None:
+    problems = await asyncio.to_thread(unfinished, parts.settings, parts.live.book(), parts.tuning.intents)
     for problem in problems[:SHOWN]:
-        log.warning("content", problem=problem)
+        log.warning("content", problem=problem.detail, fix=problem.fix)
     if len(problems) > SHOWN:
         log.warning("content", more=len(problems) - SHOWN, problem="`switchboard check` shows all of them")
 
@@ -326,9 +310,8 @@ def _greet(settings: Settings, role: str, password: str) -> None:
     url = settings.server.url
     if role == WORKER:
         where = f"http://{settings.server.host}:{settings.server.port}"
-        click.echo(
-            f"\n  {settings.brand.name}: a worker is at work; {where}/readyz says how. Stop with Ctrl-C.\n"
-        )
+        click.echo(f"\n  {settings.brand.name}: a worker is at work; {where}/readyz says how.")
+        click.echo(_ways_on(settings))
         return
     click.echo(f"\n  {settings.brand.name} is listening.\n")
     click.echo(f"  Chat as a customer   {url}/")
@@ -337,4 +320,10 @@ def _greet(settings: Settings, role: str, password: str) -> None:
         click.echo(
             f"\n  First log-in: user {ADMIN}, password {password}   (shown once; change it in the console)"
         )
-    click.echo("\n  Stop with Ctrl-C.\n")
+    click.echo(_ways_on(settings))
+
+
+def _ways_on(settings: Settings) -> str:
+    """What can be told to a running server: it is written here, since nobody looks for a process id."""
+    again = f"Read {settings.file} and the answers again: kill -HUP {os.getpid()}"
+    return f"\n  {again}\n  Stop with Ctrl-C.\n"

@@ -136,12 +136,18 @@ def _row(model: Mapping[str, Any]) -> tuple[str, ...]:
 @click.argument("model", metavar="ID")
 @click.pass_context
 def promote(ctx: click.Context, *, model: str) -> None:
-    """Let a model go live; running servers follow within two seconds."""
+    """Let a model go live; running servers follow within two seconds.
+
+    The beginning of an id is enough where only one begins so. Warns of a model whose cross-validation is worse than
+    that of the one before, and of intents without an answer.
+    """
     settings = settings_of(ctx)
     from bot import bootstrap
 
-    run(bootstrap.promote(settings, model))
-    click.echo(f"Model {bold(model)} is live. Go back with: switchboard rollback")
+    promoted = run(bootstrap.promote(settings, model))
+    click.echo(f"Model {bold(promoted.id)} is live. Go back with: switchboard rollback")
+    for warning in promoted.warnings:
+        click.echo(f"{click.style('warning:', fg='yellow')} {warning}", err=True)
 
 
 @command(example="switchboard rollback")

@@ -38,6 +38,7 @@ MODELS = [
     {"id": "5b0a11", "created_at": None, "scores": {}, "live": False, "damaged": "cut short"},
 ]
 ADA = User(id="ada", role="agent", password="$argon2id$", created_at=datetime(2026, 11, 1, tzinfo=UTC))
+STOPPED = Finding(name="server", status="ok", detail="not started", fix="Start with: switchboard serve")
 GOOD = Finding(name="store", status="ok", detail="a commit takes 1 ms")
 WARNED = Finding(name="model", status="warn", detail="none yet", fix="switchboard train")
 BROKEN = Finding(name="lookup", status="fail", detail="does not answer", fix="Correct the URL.")
@@ -46,6 +47,14 @@ BROKEN = Finding(name="lookup", status="fail", detail="does not answer", fix="Co
 class Talk:
     async def ask(self, text: str) -> list[str]:
         return [] if text == "Mensch" else [f"Sie sagten {text}.\nStimmt das?", "Gern!"]
+
+
+class Explainer:
+    async def explain(self, text: str) -> SimpleNamespace:
+        rows = [("intent", text.upper()), ("", "more")]
+        return SimpleNamespace(
+            understanding=SimpleNamespace(text=text), rows=lambda: rows, builtins=lambda: {"text": text}
+        )
 
 
 class Bootstrap:
@@ -59,6 +68,7 @@ class Bootstrap:
                 builtins=lambda: REPORT, text=lambda: "Accuracy 75.0 %", html=lambda: "<!doctype html>"
             ),
             "models": MODELS,
+            "promote": SimpleNamespace(id="7c21f0", warnings=("`tent` has no answer",)),
             "rollback": "5b0a11",
             "check": [GOOD, WARNED],
             "list_users": [ADA],
@@ -76,6 +86,10 @@ class Bootstrap:
             return answer
 
         return call
+
+    @asynccontextmanager
+    async def explainer(self, _: Any) -> AsyncIterator[Explainer]:
+        yield Explainer()
 
     @asynccontextmanager
     async def chat(self, _: Any, customer: str) -> AsyncIterator[Talk]:
@@ -187,6 +201,12 @@ def test_a_page_that_cannot_be_written_costs_no_result(root: Bootstrap, tmp_path
     assert "cannot be written" in result.output
 
 
+def test_promote_names_the_whole_id_and_what_to_know_about_it(root: Bootstrap) -> None:
+    result = run("promote", "7c")
+    assert result.stdout == "Model 7c21f0 is live. Go back with: switchboard rollback\n"
+    assert result.stderr == "warning: `tent` has no answer\n"
+
+
 def test_models_says_which_one_is_live_and_which_is_damaged(root: Bootstrap) -> None:
     _, live, damaged = run("models").stdout.splitlines()
     assert live.split() == ["7c21f0", "2026-11-22", "03:00", "accuracy", "0.934", "live"]
@@ -207,8 +227,13 @@ def test_check_shows_the_fix_and_passes_with_warnings(root: Bootstrap) -> None:
         "warn  model  none yet",
         "             → switchboard train",
         "",
-        "Nothing fails, 1 warning. Start with: switchboard serve",
+        "Nothing fails, 1 warning.",
     ]
+
+
+def test_check_says_how_to_start_what_is_not_running(root: Bootstrap) -> None:
+    root.answers["check"] = [STOPPED, GOOD]
+    assert run("check").stdout.splitlines()[-1] == "Nothing fails, 0 warnings. Start with: switchboard serve"
 
 
 @pytest.mark.parametrize("arguments", [("check",), ("check", "--json")])
@@ -254,6 +279,21 @@ def test_replay_says_what_became_of_it(root: Bootstrap, states: list[str], says:
     root.answers["replay"] = {"events": [{"id": f"e{n}", "state": state} for n, state in enumerate(states)]}
     result = run("replay", "-", "--channel", "c", "--account", "a", text="{}")
     assert (says in result.stdout, result.exit_code) == (True, code)
+
+
+# ── Understanding ───────────────────────────────────────────────────────────────────────────────
+
+
+def test_understand_shows_one_text(root: Bootstrap) -> None:
+    assert run("understand", "moin").stdout == "intent  MOIN\n        more\n"
+    assert json.loads(run("understand", "moin", "--json").stdout) == {"text": "moin"}
+
+
+def test_understand_reads_messages_line_by_line(root: Bootstrap) -> None:
+    shown = run("understand", text="moin\n\nmensch\n").stdout.splitlines()
+    assert [line for line in shown if not line.startswith(" ")] == ["moin", "mensch"]
+    lines = run("understand", "--json", text="moin\nmensch\n").stdout.splitlines()
+    assert [json.loads(line) for line in lines] == [{"text": "moin"}, {"text": "mensch"}]
 
 
 # ── Talking ─────────────────────────────────────────────────────────────────────────────────────
