@@ -15,7 +15,7 @@ from nlu import order_numbers
 from nlu.composed import compose, is_composed
 from nlu.listed import Listed, key
 from nlu.models import Knowledge
-from nlu.order_numbers import ORDER_NUMBER
+from nlu.order_numbers import ORDER_NUMBER, SPACES
 from nlu.roles import Roles
 
 FEWEST_IN = {"iban": 8, "phone": 6}  # digits; without them there is no need to look
@@ -82,14 +82,15 @@ _AMOUNTS = re.compile(
 )
 
 _PHONES = re.compile(
-    r"(?<![\w#-])(?:(?:\+|00)[1-9]\d{0,2}[\s/.()-]{0,3}(?:\(0\)\s?)?\d(?:[\s/.()-]{0,2}\d){5,12}"
-    r"|\(?0\d{2,5}\)?\s?[\s/-]\s?\d(?:[\s/.-]?\d){4,9}|0\d{9,11}"
-    r"|\(\d{3}\)\s?\d{3}[-\s]\d{4}|\d{3}-\d{3}-\d{4})(?!\w)"
+    rf"(?<![\w#-])(?:(?:\+|00)[1-9]\d{{0,2}}[{SPACES}/.()-]{{0,3}}(?:\(0\)[{SPACES}]?)?\d(?:[{SPACES}/.()-]{{0,2}}\d){{5,12}}"
+    rf"|\(?0\d{{2,5}}\)?[{SPACES}]?[{SPACES}/-][{SPACES}]?\d(?:[{SPACES}/.-]?\d){{4,9}}|0\d{{9,11}}"
+    rf"|\(\d{{3}}\)[{SPACES}]?\d{{3}}[{SPACES}-]\d{{4}}|\d{{3}}-\d{{3}}-\d{{4}})(?!\w)"
 )
 _CALLED = re.compile(
     r"(?:tel(?:efon)?(?:nummer|nr)?|handy(?:nummer|nr)?|mobil(?:nummer|e)?|phone(?: number)?|cell"
     r"|erreichbar unter"
-    r"|(?:ruf|call|ring)\w{0,20}\b[^.!?\d]{0,25})[\s.:]{0,5}(?:ist|is|lautet|unter|on|at)?[\s:]{0,5}(\d[\d\s/-]{4,15}\d)",
+    r"|(?:ruf|call|ring)\w{0,20}\b[^.!?\d]{0,25})[\s.:]{0,5}(?:ist|is|lautet|unter|on|at)?[\s:]{0,5}"
+    rf"(\d[\d{SPACES}/-]{{4,15}}\d)",
     re.IGNORECASE,
 )
 

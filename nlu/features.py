@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from functools import lru_cache
 from itertools import pairwise
 
 from msgspec import Struct
 
 from bot.domain.understanding import UNDERSTOOD_CHARACTERS
+from nlu.composed import composed
 
 CHARACTER_GRAMS = (2, 3, 4)
 LONGEST_WORD = (
@@ -51,7 +51,7 @@ def visible(text: str) -> str:
     seen = text[:UNDERSTOOD_CHARACTERS]
     if seen.isascii() and seen.isprintable():
         return seen
-    return _UNSEEN.sub("", unicodedata.normalize("NFC", seen))
+    return _UNSEEN.sub("", composed(seen))
 
 
 def normalise(text: str) -> str:

@@ -10,7 +10,8 @@ from bot.domain.understanding import Entity
 ORDER_NUMBER = "order_number"
 SURE, LIKELY, POSSIBLE = 1.0, 0.95, 0.6
 FEWEST, MOST = 4, 10  # digits
-BEFORE = 30  # characters that are looked at in front of a number
+SPACES = " \t\u00a0\u2009\u202f\u3000"  # inside a number; another line is another number
+BEFORE, AFTER = 30, 20  # characters that are looked at in front of a number, and behind it
 
 
 def _any(words: str) -> str:
@@ -56,11 +57,10 @@ _CUED = re.compile(
 )
 _CONTRARY = re.compile(
     rf"(?:{_OTHER_NUMBERS})\w*[\s.:#-]*(?:(?:{_FILLING}|ending)[\s.:#-]*)?(?:(?:in|auf|ist|is)\s)?"
-    r"(?:\d{2,6}[\s-])*$",
-    re.IGNORECASE,
+    r"(?:\d{2,6}[\s-])*$"
 )
 _BARE = re.compile(rf"(?<![\w#+.,/:-])({_DIGITS})(?!\w)(?![.,:/-]\d)")
-_UNIT = re.compile(rf"\s?(?:[€$£%°]|(?:{_UNITS})\b)", re.IGNORECASE)
+_UNIT = re.compile(rf"\s?(?:[€$£%°]|(?:{_UNITS})\b)")
 _YEARS = r"(?:19[5-9]\d|20[0-4]\d)"
 _YEAR = re.compile(rf"{_YEARS}$")
 _DAY, _MONTH = r"[0-3]?\d", r"[01]?\d"
@@ -72,15 +72,12 @@ _GROUPED = re.compile(r"\d+(?:[./]\d{3,})+")  # 104.711 or 2026/4711, but no pri
 _COMPUTER = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")  # its address
 _DOTTED = re.compile(r"[./]")
 _CITY = re.compile(r"\s+[A-ZÄÖÜ][\w.-]+")
-_STREET = re.compile(
-    rf"(?:\w*(?:{_STREETS})\.?\s\d+\s?[a-z]?,?\s*|\d\s?[a-z]?,\s*|\b(?:D|A|CH)-)$", re.IGNORECASE
-)
-_POSTCODE = re.compile(r"\b(?:plz|postleitzahl|post ?code|zip)", re.IGNORECASE)
-_ADDRESS = re.compile(
-    r"\b(?:anschrift|adress|address|wohn|umzug|umgezogen|moved|moving|filiale)", re.IGNORECASE
-)
+_STREET = re.compile(rf"(?:(?:{_STREETS})\.?\s\d+\s?[a-z]?,?\s*|\d\s?[a-z]?,\s*|\b(?:d|a|ch)-)$")
+_POSTCODE = re.compile(r"\b(?:plz|postleitzahl|post ?code|zip)")
+_ADDRESS = re.compile(r"\b(?:anschrift|adress|address|wohn|umzug|umgezogen|moved|moving|filiale)")
 _LONE = re.compile(
-    rf"\W*(?:(?:{_LEADS})\b\W*){{0,6}}(\d[\d\s./-]{{1,16}}\d)\W*(?:(?:{_THANKS})\W*){{0,3}}", re.IGNORECASE
+    rf"\W*(?:(?:{_LEADS})\b\W*){{0,6}}(\d[\d{SPACES}./-]{{1,16}}\d)\W*(?:(?:{_THANKS})\W*){{0,3}}",
+    re.IGNORECASE,
 )
 
 
@@ -100,7 +97,7 @@ def _may_be_meant(number: str) -> bool:
 def _only_one(text: str) -> re.Match[str] | None:
     """The one number of a sentence that is no year and no measure."""
     numbers = [
-        one for one in _BARE.finditer(text) if not (_YEAR.match(one[1]) or _UNIT.match(text, one.end()))
+        one for one in _BARE.finditer(text) if not (_YEAR.match(one[1]) or _is_measured(text, one.end()))
     ]
     return numbers[0] if len(numbers) == 1 else None
 
@@ -115,8 +112,8 @@ def prefixed(text: str) -> Iterator[Entity]:
 def cued(text: str) -> Iterator[Entity]:
     """Bestellung 4711, order no. 104 711."""
     for match in _CUED.finditer(text):
-        before = text[max(0, match.start() - BEFORE) : match.start(1)]
-        if _is_long_enough(match) and not _CONTRARY.search(before) and not _UNIT.match(text, match.end(1)):
+        before = text[max(0, match.start() - BEFORE) : match.start(1)].lower()
+        if _is_long_enough(match) and not _CONTRARY.search(before) and not _is_measured(text, match.end(1)):
             yield _order(match, LIKELY)
 
 
@@ -133,23 +130,20 @@ def _is_something_else(number: str) -> bool:
 
 def bare(text: str) -> Iterator[Entity]:
     """A number somewhere in a sentence that is no year, amount, postcode or other kind of number."""
-    for match in _BARE.finditer(text):
+    numbers = [match for match in _BARE.finditer(text) if not _YEAR.match(match[1])]
+    written = text.lower() if numbers else ""
+    postcodes, addresses = bool(_POSTCODE.search(written)), bool(_ADDRESS.search(written))
+    for match in numbers:
         before = _before(text, match)
-        something_else = (
-            _YEAR.match(match[1])
-            or _UNIT.match(text, match.end())
-            or _CONTRARY.search(before)
-            or _is_postcode(text, match, before)
+        is_postcode = len(match[1]) in {4, 5} and (
+            postcodes or _STREET.search(before) or (addresses and _CITY.match(text, match.end()))
         )
-        if not something_else:
+        if not (is_postcode or _is_measured(text, match.end()) or _CONTRARY.search(before)):
             yield _order(match, POSSIBLE)
 
 
-def _is_postcode(text: str, match: re.Match[str], before: str) -> bool:
-    if len(match[1]) not in {4, 5}:
-        return False
-    city = _CITY.match(text, match.end())
-    return bool(_POSTCODE.search(text) or _STREET.search(before) or (city and _ADDRESS.search(text)))
+def _is_measured(text: str, end: int) -> bool:
+    return bool(_UNIT.match(text[end : end + AFTER].lower()))
 
 
 def _is_long_enough(match: re.Match[str]) -> bool:
@@ -157,7 +151,8 @@ def _is_long_enough(match: re.Match[str]) -> bool:
 
 
 def _before(text: str, match: re.Match[str]) -> str:
-    return text[max(0, match.start() - BEFORE) : match.start()]
+    """In lower case, which is searched several times as fast as any case is."""
+    return text[max(0, match.start() - BEFORE) : match.start()].lower()
 
 
 def _order(match: re.Match[str], confidence: float) -> Entity:

@@ -6,6 +6,7 @@ import pytest
 
 from bot.domain.understanding import Context, Entity
 from nlu.entities import Entities
+from nlu.listed import LONGEST
 from nlu.models import Knowledge
 
 BUILT_IN = Entities(Knowledge())
@@ -109,6 +110,12 @@ def test_a_lone_number_may_be_written_in_groups(text: str) -> None:
 def test_a_lone_number_is_certain_when_the_bot_asked_for_it(text: str) -> None:
     entities = BUILT_IN.find(text, ASKED)
     assert [(one.entity, one.confidence) for one in entities] == [("order_number", 1.0)]
+
+
+@pytest.mark.parametrize("context", [Context(), ASKED])
+def test_numbers_on_two_lines_are_two(context: Context) -> None:
+    assert found("4711\n4712", context) == [("order_number", "4711"), ("order_number", "4712")]
+    assert found("030 1234567\n030 7654321", context) == [("phone", "0301234567"), ("phone", "0307654321")]
 
 
 def test_a_date_is_no_answer_to_the_question_for_a_number() -> None:
@@ -247,6 +254,11 @@ def test_a_part_of_a_word_is_no_value(value: str, text: str) -> None:
 def test_values_that_begin_alike_are_told_apart() -> None:
     entities = listed("T-Shirt (rot) und T-Shirt", lookups={"thing": ("T-Shirt", "T-Shirt (rot)", "T")})
     assert [one.value for one in entities] == ["T-Shirt (rot)", "T-Shirt"]
+
+
+def test_a_value_of_very_many_words_is_not_found() -> None:
+    values = ("so " * LONGEST, "so " * (LONGEST + 1))
+    assert [one.end for one in listed("so " * (LONGEST + 1), lookups={"thing": values})] == [LONGEST * 3 - 1]
 
 
 def test_a_value_of_two_entities_is_the_first_ones() -> None:
