@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping
 from contextlib import AsyncExitStack, suppress
 from datetime import timedelta
+from operator import attrgetter
 from pathlib import Path
 
 import click
@@ -52,6 +53,8 @@ FIXED = (
     "desks",
     "console",
     "lookups",
+    *(f"nlu.{key}" for key in ("engine", "models", "data", "boost")),
+    *(f"nlu.rasa_{key}" for key in ("url", "token", "jwt_secret", "timeout", "models", "config")),
 )  # until the next start
 
 
@@ -171,7 +174,8 @@ async def _train(parts: Parts, engine: str) -> str:
     patience = "a few seconds" if engine == EMBEDDED else "some minutes"
     click.echo(f"Training the first model from your examples ({patience}) …", err=True)
     async with understanding.http() as session:
-        return (await understanding.train(parts.settings, session, parts.settings.nlu.data, engine)).id
+        kept = await parts.tuning.kept()
+        return (await understanding.train(parts.settings, session, parts.settings.nlu.data, engine, kept)).id
 
 
 async def _usable(parts: Parts) -> bool:
@@ -236,7 +240,7 @@ async def reload(parts: Parts, config_path: Path | str) -> None:
         log.error("config.kept", why=str(error))  # noqa: TRY400  the sentence says it all
         return
     parts.live.replace(content)
-    waiting = [key for key in FIXED if getattr(fresh, key) != getattr(parts.settings, key)]
+    waiting = [key for key in FIXED if attrgetter(key)(fresh) != attrgetter(key)(parts.settings)]
     log.info("config.read", needs_restart=waiting)
 
 

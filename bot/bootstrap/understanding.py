@@ -50,9 +50,9 @@ async def judged_engine(
 
 
 async def train(
-    settings: Settings, session: Http, data: Sequence[str], engine: str, protect: Collection[str] = ()
+    settings: Settings, session: Http, data: Sequence[str], engine: str, protect: Collection[str]
 ) -> TrainedModel:
-    """Raises `BadData`, `EngineUnavailable`."""
+    """`protect`: models that stay, however old. Raises `BadData`, `EngineUnavailable`."""
     paths, models = [Path(path) for path in data], Path(settings.nlu.models)
     if engine == EMBEDDED:
         return await train_embedded(paths, models, protect=protect, boost=settings.nlu.boost)

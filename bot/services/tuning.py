@@ -6,7 +6,14 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
-from bot.domain.errors import EngineUnavailable, StoreUnavailable, SwitchboardError, TooLate, Unknown
+from bot.domain.errors import (
+    BadData,
+    EngineUnavailable,
+    StoreUnavailable,
+    SwitchboardError,
+    TooLate,
+    Unknown,
+)
 from bot.domain.journal import Did, Entry
 from bot.domain.ports import Applied, Changes, Clock, Insert, Prepares, Setting, Store, Understander, Update
 from bot.domain.understanding import Context, Understanding
@@ -57,6 +64,11 @@ class Tuning:
         """The live model's id, and those before it, the latest first."""
         return _models(await self._store.get(Setting, MODEL))
 
+    async def kept(self) -> list[str]:
+        """Models that no training may throw away: the live one, and those one can go back to."""
+        live, previous = await self.live()
+        return [live, *previous] if live else previous
+
     async def follow(self) -> None:
         """Load the live model if it is not the one in hand; a damaged one leaves the old in place.
 
@@ -88,14 +100,22 @@ class Tuning:
             await self._set(setting, id, [now_live, *previous] if now_live else previous)
 
     async def rollback(self) -> str:
-        """Go back to the model that was live before; returns its id. Raises `Unknown`, `BadData`, `TooLate`."""
+        """Go back to the model that was live before, past those that are gone or damaged; returns its id.
+
+        Raises `Unknown`, `BadData`, `TooLate`.
+        """
         setting = await self._store.get(Setting, MODEL)
         _, previous = _models(setting)
-        if not previous:
-            raise Unknown("There is no earlier model to go back to.")
-        await self._prepare(previous[0])
-        await self._set(setting, previous[0], previous[1:])
-        return previous[0]
+        refused: SwitchboardError = Unknown("There is no earlier model to go back to.")
+        for place, id in enumerate(previous):
+            try:
+                await self._prepare(id)
+            except (Unknown, BadData) as error:
+                refused = error
+                continue
+            await self._set(setting, id, previous[place + 1 :])
+            return id
+        raise refused
 
     async def _prepare(self, id: str) -> None:
         """What cannot be loaded, or is not where it has to work, must not go live. Raises `Unknown`, `BadData`."""

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 from bot import config
 from bot.bootstrap.parts import Parts, assembled, web_context
@@ -70,3 +71,12 @@ async def test_a_mistake_keeps_what_there_is(parts: Parts, file: Path) -> None:
     before = parts.live.rules()
     await reload(parts, file)
     assert parts.live.rules() is before
+
+
+async def test_what_waits_for_the_next_start_is_said(parts: Parts, file: Path) -> None:
+    rewritten(file, AFTER.replace("nlu: {{", "nlu: {{engine: rasa, "))
+    with structlog.testing.capture_logs() as lines:
+        await reload(parts, file)
+    assert [line["needs_restart"] for line in lines if line["event"] == "config.read"] == [
+        ["lookups", "nlu.engine"]
+    ]

@@ -12,7 +12,7 @@ from bot.domain.errors import BadData, EngineUnavailable, TooLate, Unknown
 from bot.domain.journal import Did, Entry
 from bot.domain.ports import Changes, Outcome, Query, Store, Understander
 from bot.domain.understanding import Context
-from bot.services.tuning import Tuning
+from bot.services.tuning import Load, Tuning
 from bot.stores.sqlite import SqliteStore
 from tests.builders import Ticking
 from tests.fakes.engine import FakeEngine
@@ -54,6 +54,25 @@ async def test_rolling_back_goes_to_the_model_before(store: SqliteStore) -> None
     assert [await shell.rollback(), await shell.rollback()] == ["two", "one"]
     with pytest.raises(Unknown, match="no earlier model"):
         await shell.rollback()
+
+
+async def test_rolling_back_passes_what_is_damaged_and_a_training_spares_the_rest(store: SqliteStore) -> None:
+    shell = process(store)
+    for model in ("one", "two", "three", "four"):
+        await shell.promote(model)
+    assert await shell.kept() == ["four", "three", "two", "one"]
+    without = Tuning(store, only("one"), Ticking())
+    assert await without.rollback() == "one"
+    assert await without.kept() == ["one"]
+
+
+def only(*ids: str) -> Load:
+    async def loaded(id: str) -> Understander:
+        if id not in ids:
+            raise Unknown(f"There is no model {id}.")
+        return await load(id)
+
+    return loaded
 
 
 async def test_promoting_what_is_live_leaves_the_way_back_alone(store: SqliteStore) -> None:
