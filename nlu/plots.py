@@ -10,9 +10,17 @@ from msgspec import Struct
 WIDTH, HEIGHT = 480, 320
 LEFT, RIGHT, TOP, BOTTOM = 92, 32, 16, 60  # room for letters of a phone, which are larger on the same drawing
 DOT = 4
-LETTER, LINE = 9, 18  # of a label on a phone
-# Where a label can stand, seen from its dot: what is free is taken, the nearest first.
-PLACES = ((0, -18), (0, 20), (0, -36), (34, -2), (-34, -2), (34, -20), (-34, -20), (0, 38), (0, -54))
+LETTER, LINE = 9, 20  # of a label on a phone
+# Where a label can stand, seen from its dot: what is free is taken, the nearest first, and rather above than beside.
+PLACES = sorted(
+    (
+        (across, down)
+        for across in (0, -34, 34)
+        for down in (-18, 20, -38, -2, 40, -58, 60)
+        if across or down != -2
+    ),
+    key=lambda place: abs(place[0]) + abs(place[1]),
+)
 
 
 class Axis(Struct, frozen=True):

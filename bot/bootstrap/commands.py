@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from bot.bootstrap import understanding
 from bot.bootstrap.answers import without_answer
@@ -37,14 +37,14 @@ from bot.domain.ports import (
     User,
 )
 from bot.web.console.passwords import hash_password
-from nlu.comparison import Comparison, compare
+from nlu.comparison import Against, Comparison, against, compare
 from nlu.decline import decline
 from nlu.evaluation import Pairs, Report, ask, cross_validation, report
 from nlu.models import Model, Summary
 from nlu.page import page
 from nlu.promises import keep, table
 from nlu.reading import TrainingData, read
-from nlu.rendering import compared, render
+from nlu.rendering import compared, render, trained
 from nlu.training import TrainedModel
 
 PATIENCE = 15.0  # seconds `replay` and `chat` wait for the bot
@@ -54,17 +54,33 @@ QUIET = 0.4  # seconds without another reply until the bot has finished
 # ── Models ──────────────────────────────────────────────────────────────────────────────────────
 
 
-async def train(settings: Settings, data: Sequence[str] | None, engine: str | None) -> TrainedModel:
+class Trained(TrainedModel, frozen=True, kw_only=True):
+    """A candidate beside the live model, as everybody wants to read it."""
+
+    live: Against | None = None
+
+    def builtins(self) -> dict[str, Any]:
+        found: dict[str, Any] = {"id": self.id, "scores": self.scores, "warnings": list(self.warnings)}
+        return found | ({"live": msgspec.to_builtins(self.live)} if self.live else {})
+
+    def text(self) -> str:
+        return trained(self, self.live)
+
+
+async def train(settings: Settings, data: Sequence[str] | None, engine: str | None) -> Trained:
     """Train a candidate. Raises `BadData`, `EngineUnavailable`."""
     async with _shelf(settings) as shelf, understanding.http() as http:
         live, previous = await shelf.tuning.live()
         protect = [*filter(None, [live]), *previous]
-        trained = await understanding.train(
+        new = await understanding.train(
             settings, http, data or settings.nlu.data, engine or settings.nlu.engine, protect
         )
-        await shelf.share(trained.id)
-        intents = (await shelf.get(trained.id)).facts.intents
-    return replace(trained, warnings=(*await without_answer(settings, intents), *trained.warnings))
+        await shelf.share(new.id)
+        facts = (await shelf.get(new.id)).facts
+        old = await _sound(shelf, live)
+    warnings = (*await without_answer(settings, facts.intents), *new.warnings)
+    beside = against(live, old.facts, facts) if old else None
+    return Trained(**asdict(replace(new, warnings=warnings)), live=beside)
 
 
 class Evaluated(Struct, frozen=True):

@@ -9,9 +9,9 @@ from typing import Any
 import click
 
 from bot.cli.frame import as_json, command, run, settings_of
-from bot.cli.printing import bold, number, print_json, print_numbers, print_table, sign_of_life
+from bot.cli.printing import bold, number, print_json, print_table, sign_of_life
 
-SHOWN = 5  # warnings of `train`
+SHOWN = 20  # warnings of `train`
 
 
 @command(example="switchboard train --data nlu/data")
@@ -33,21 +33,22 @@ def train(ctx: click.Context, *, data: tuple[str, ...], engine: str | None, mach
     sign_of_life("Training")
     model = run(bootstrap.train(settings, data or None, engine))
     if machine:
-        print_json({"id": model.id, "scores": model.scores, "warnings": list(model.warnings)})
+        print_json(model.builtins())
         return
-    click.echo(f"Trained model {bold(model.id)}.")
-    print_numbers(model.scores)
-    _print_warnings(model.warnings)
-    click.echo(f"\nScore it with: switchboard evaluate --model {model.id} --data FILE")
+    click.echo(f"Trained model {bold(model.id)}: {model.text()}")
+    _print_warnings(model.id, model.warnings)
+    beside = f" --compare {model.live.model}" if model.live and model.live.model != model.id else ""
+    click.echo(f"\nScore it with: switchboard evaluate --data FILE --model {model.id}{beside}")
     click.echo(f"Go live with:  switchboard promote {model.id}")
 
 
-def _print_warnings(warnings: Sequence[str]) -> None:
+def _print_warnings(model: str, warnings: Sequence[str]) -> None:
     mark = click.style("warning:", fg="yellow")
     for warning in warnings[:SHOWN]:
         click.echo(f"{mark} {warning}", err=True)
     if len(warnings) > SHOWN:
-        click.echo(f"{mark} and {len(warnings) - SHOWN} more; --json lists them.", err=True)
+        where = f"switchboard evaluate --cross-validation --model {model} --json"
+        click.echo(f"{mark} and {len(warnings) - SHOWN} more; {where} lists them.", err=True)
 
 
 @command(example="switchboard evaluate --data nlu/data/tests/test.en.yml --html report.html")
@@ -81,7 +82,9 @@ def evaluate(
     machine: bool,
 ) -> None:
     """Score a model on examples it has not learned from."""
-    if (data is None) != cross_validation:
+    if data and cross_validation:
+        raise click.UsageError("Only one of --data and --cross-validation can be asked for; leave one out.")
+    if not data and not cross_validation:
         raise click.UsageError("Name a test file with --data, or say --cross-validation.")
     if compare and cross_validation:
         raise click.UsageError("--compare needs --data: only then both models judge the same messages.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -30,31 +30,11 @@ def _plain(value: Any) -> str:
     return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
-def print_numbers(values: Mapping[str, Any], indent: str = "") -> None:
-    """Names and numbers under each other, those nested one level too; lists and texts are left to `--json`."""
-    rows = list(_numbers(values))
-    width = max((len(name) for name, _ in rows), default=0)
-    for name, value in rows:
-        click.echo(f"{indent}{name:<{width}}  {number(value)}")
-
-
 def print_rows(rows: Sequence[tuple[str, str]], indent: str = "") -> None:
     """What it is, and what it says, under each other."""
     width = max((len(name) for name, _ in rows), default=0)
     for name, value in rows:
         click.echo(f"{indent}{click.style(f'{name:<{width}}', dim=True)}  {value}".rstrip())
-
-
-def _numbers(values: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            yield from ((f"{name} {inner}", found) for inner, found in value.items() if _is_number(found))
-        elif _is_number(value):
-            yield name, value
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def number(value: float) -> str:

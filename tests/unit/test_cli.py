@@ -25,7 +25,10 @@ from bot.domain.errors import BadData, Unknown
 from bot.domain.ports import Finding, User
 
 ROOT = Path(__file__).parents[2]
-MODEL = SimpleNamespace(id="7c21f0", scores={"accuracy": 0.934, "examples": 1712}, warnings=("few examples",))
+TRAINED = {"id": "7c21f0", "scores": {"accuracy": 0.934}, "warnings": ["few examples"]}
+MODEL = SimpleNamespace(
+    id="7c21f0", warnings=("few examples",), live=None, text=lambda: "right 93.4 %", builtins=lambda: TRAINED
+)
 REPORT = {
     "n": 120,
     "accuracy": 0.95,
@@ -156,16 +159,32 @@ def test_serve_listens_where_the_command_line_says(root: Bootstrap) -> None:
 def test_train_says_what_to_do_next(root: Bootstrap) -> None:
     result = run("train")
     assert result.stdout == (
-        "Trained model 7c21f0.\naccuracy  0.934\nexamples  1712\n\n"
-        "Score it with: switchboard evaluate --model 7c21f0 --data FILE\n"
+        "Trained model 7c21f0: right 93.4 %\n\n"
+        "Score it with: switchboard evaluate --data FILE --model 7c21f0\n"
         "Go live with:  switchboard promote 7c21f0\n"
     )
     assert result.stderr == "warning: few examples\n"
 
 
-def test_train_keeps_many_warnings_on_one_screen(root: Bootstrap) -> None:
-    root.answers["train"] = SimpleNamespace(id="7c", scores={}, warnings=tuple(map(str, range(40))))
-    assert run("train").stderr.splitlines()[4:] == ["warning: 4", "warning: and 35 more; --json lists them."]
+def test_a_candidate_is_scored_beside_the_live_model(root: Bootstrap) -> None:
+    root.answers["train"] = SimpleNamespace(**{**vars(MODEL), "live": SimpleNamespace(model="5b0a11")})
+    assert "evaluate --data FILE --model 7c21f0 --compare 5b0a11\n" in run("train").stdout
+    root.answers["train"] = SimpleNamespace(**{**vars(MODEL), "live": SimpleNamespace(model="7c21f0")})
+    assert "--compare" not in run("train").stdout
+
+
+MORE = "and 20 more; switchboard evaluate --cross-validation --model 7c21f0 --json lists them."
+
+
+@pytest.mark.parametrize(("many", "last"), [(20, "odd 19"), (40, MORE)])
+def test_train_says_all_that_fits_a_screen_and_where_the_rest_is(
+    root: Bootstrap, many: int, last: str
+) -> None:
+    warnings = tuple(f"odd {number}" for number in range(many))
+    root.answers["train"] = SimpleNamespace(**{**vars(MODEL), "warnings": warnings})
+    said = run("train").stderr
+    assert said.count("warning: odd") == 20
+    assert said.splitlines()[-1] == f"warning: {last}"
 
 
 def test_evaluate_prints_the_report_as_it_was_rendered(root: Bootstrap) -> None:
@@ -183,7 +202,7 @@ def test_evaluate_writes_a_page_where_it_is_told_to(root: Bootstrap, tmp_path: P
     ("typed", "complaint"),
     [
         ("evaluate", "--data, or say --cross-validation"),
-        (f"evaluate --cross-validation --data {ROOT / 'config.yml'}", "--data, or say --cross-validation"),
+        (f"evaluate --cross-validation --data {ROOT / 'config.yml'}", "Only one of --data and --cross-"),
         ("evaluate --cross-validation --compare 5b", "--compare needs --data"),
         (f"evaluate --cross-validation --html {ROOT}/no/such/folder/r.html", "cannot be written"),
     ],
