@@ -70,13 +70,16 @@ class Trained(TrainedModel, frozen=True, kw_only=True):
 async def train(settings: Settings, data: Sequence[str] | None, engine: str | None) -> Trained:
     """Train a candidate. Raises `BadData`, `EngineUnavailable`."""
     async with _shelf(settings) as shelf, understanding.http() as http:
-        live, previous = await shelf.tuning.live()
-        protect = [*filter(None, [live]), *previous]
         new = await understanding.train(
-            settings, http, data or settings.nlu.data, engine or settings.nlu.engine, protect
+            settings,
+            http,
+            data or settings.nlu.data,
+            engine or settings.nlu.engine,
+            await shelf.tuning.kept(),
         )
         await shelf.share(new.id)
         facts = (await shelf.get(new.id)).facts
+        live, _ = await shelf.tuning.live()
         old = await _sound(shelf, live)
     warnings = (*await without_answer(settings, facts.intents), *new.warnings)
     beside = against(live, old.facts, facts) if old else None
