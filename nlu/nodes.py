@@ -13,6 +13,7 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
 from bot.domain.errors import BadData
 
 EXPECTED = "Rasa NLU YAML starts with a key `nlu:` that holds a list of `- intent: …` with `examples: |`"
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")  # and what turns the direction
 _HALF = re.compile("[\ud800-\udfff]")  # of an emoji that was cut, or written as JSON escapes it
 
 
@@ -60,6 +61,24 @@ def text(node: Node, file: Path, what: str) -> str:
             f"{file}:{line_of(node)}: `{what}` holds half a character (\\u{ord(half[0]):x}); write the whole one instead."
         )
     return str(node.value)
+
+
+def name(node: Node, file: Path, what: str) -> str:
+    """Without blanks around it; what would be a command to a terminal is refused."""
+    found = text(node, file, what).strip()
+    if not found:
+        raise BadData(f"{file}:{line_of(node)}: `{what}:` has no name.")
+    if control := CONTROL.search(found):
+        raise BadData(
+            f"{file}:{line_of(node)}: the name of `{what}:` holds a control character (U+{ord(control[0]):04X}); "
+            "take it out."
+        )
+    return found
+
+
+def key_lines(node: Node) -> dict[str, int]:
+    """Each key of `pairs` and its line."""
+    return {str(key.value): line_of(key) for key, _ in node.value}
 
 
 def written(node: Node, file: Path, what: str) -> str:

@@ -1,5 +1,7 @@
 """Rasa NLU YAML as people write it, and what they are told when it is something else."""
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 from unicodedata import normalize
 
@@ -143,10 +145,25 @@ def test_a_value_of_two_entities_is_warned_of_and_found_as_the_first(tmp_path: P
     data = data_of(tmp_path, text)
     path = tmp_path / "nlu.yml"
     assert data.warnings == (
-        f'{path}:6: "kiel" is a value of `shop` and of `city` ({path}:5); `city` is found',
-        f'{path}:8: "Bonn" is a value of `shop` and of `city` ({path}:11); `city` is found',
+        (
+            f'{path}:6: "kiel" is a value of `shop` and of `city` ({path}:5); only `city` is found, '
+            "and `shop` is not; take it out of one of them or give both one name"
+        ),
+        (
+            f'{path}:8: "Bonn" is a value of `shop` and of `city` ({path}:11); only `city` is found, '
+            "and `shop` is not; take it out of one of them or give both one name"
+        ),
     )
     assert data.known_values() == {"city": ("Bonn", "Kiel")}
+
+
+def test_a_lookup_that_silences_roles_says_so(tmp_path: Path) -> None:
+    text = (
+        '- intent: a\n  examples: |\n    - from [Kiel]{"entity": "city", "role": "origin"}\n'
+        "- lookup: shop\n  examples: |\n    - Kiel\n"
+    )
+    (warning,) = data_of(tmp_path, text).warnings
+    assert "only `shop` is found, and `city` and its roles are not; take it out of one of them" in warning
 
 
 def test_data_in_decomposed_letters_is_read_composed(tmp_path: Path) -> None:
@@ -165,6 +182,121 @@ def test_synonyms_regexes_and_lookups_are_read(tmp_path: Path) -> None:
     assert data.synonyms == {"visa": "credit card"}
     assert [(one.entity, one.pattern, one.line) for one in data.regexes] == [("zip", r"\d{5}", 11)]
     assert data.lookups == {"city": ("Bonn", "Ulm")}
+
+
+EXAMPLE = "- intent: a\n  examples: |\n    - x\n"
+
+
+@pytest.mark.parametrize(
+    ("entry", "warning"),
+    [
+        (
+            "- intent: b\n  metadata: {urgncy: high}\n  examples: |\n    - y\n",
+            ':7: `urgncy` is not read; did you mean "urgency"?',
+        ),
+        (
+            "- intent: b\n  metadata:\n    Urgency: high\n  examples: |\n    - y\n",
+            ':8: `Urgency` is not read; did you mean "urgency"?',
+        ),
+        (
+            "- intent: b\n  examples:\n  - {text: y, metadata: {urgent: high}}\n",
+            ':8: `urgent` is not read; did you mean "urgency"?',
+        ),
+        (
+            "- intent: b\n  urgency: high\n  examples: |\n    - y\n",
+            ":7: `urgency` is not read; write `metadata: {urgency: high}`, in a list",
+        ),
+        (
+            "- intent: b\n  examples:\n  - {text: y, urgency: critical}\n",
+            ":8: `urgency` is not read; write `metadata: {urgency: high}`, in a list `- {text: …, metadata",
+        ),
+        (
+            "- intent: b\n  examples:\n  - text: y\n    metdata: {urgency: high}\n",
+            ':9: `metdata` is not read; did you mean "metadata"?',
+        ),
+        (
+            "- intent: b\n  examples:\n  - {text: y, words: z}\n",
+            ":8: `words` is not read; known: text, metadata",
+        ),
+        ("- intent: b\n  exmaples:\n  - y\n", ':7: `exmaples` is not read; did you mean "examples"?'),
+        ("- intent: b\n  examples: |\n", ":6: `b` has no examples"),
+        ("- intent: b\n  examples: []\n", ":6: `b` has no examples"),
+        (
+            '- intent: b\n  examples: |\n    - in [Husum]{"entiti": "city"}\n',
+            ':8: "entiti" of a mark is not read; did you mean "entity"?',
+        ),
+        (
+            '- intent: b\n  examples: |\n    - in [Husum]{"entity": "city", "rolle": "origin"}\n',
+            ':8: "rolle" of a mark is not read; did you mean "role"?',
+        ),
+        (
+            "- intent: b\n  examples: |\n    - in [Husum(city) und [Kiel](city)\n",
+            ":8: `[Husum(city) und ` marks nothing. A mark is",
+        ),
+        (
+            '- intent: b\n  examples: |\n    - [Husum{"entity": "city"}\n',
+            ':8: `[Husum{"entity": "city"}` marks nothing',
+        ),
+        (
+            '- intent: b\n  examples:\n  - "[Husum](ci\\ety)"\n',
+            ":8: `[Husum](ci\ufffdty)` marks nothing",
+        ),
+        ("- intent: A\n  examples: |\n    - y\n", ":6: the intent `A` is nearly `a` ("),
+        (
+            "- lookup: my city\n  examples: |\n    - Kiel\n- lookup: my_city\n  examples: |\n    - Bonn\n",
+            ":9: the entity `my_city` is nearly `my city` (",
+        ),
+        (
+            "- synonym: card\n  examples: |\n    - plastic\n",
+            ":6: the synonym `card` is never used: neither it nor a spelling of it is a value",
+        ),
+        (
+            (
+                "- lookup: x\n  examples: |\n    - p\n    - q\n"
+                "- synonym: p\n  examples: |\n    - z\n- synonym: q\n  examples: |\n    - Z\n"
+            ),
+            ':15: "Z" stands for `q` and for `p`; `q` counts',
+        ),
+        (
+            f"- lookup: x\n  examples: |\n    - {'so ' * 31}\n",
+            "has more than 30 words and signs, and is not found in messages",
+        ),
+    ],
+)
+def test_what_is_not_read_is_warned_of_with_its_line(tmp_path: Path, entry: str, warning: str) -> None:
+    warnings = data_of(tmp_path, EXAMPLE + entry).warnings
+    assert any(f"nlu.yml{warning}" in one or warning in one for one in warnings), warnings
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        "- intent: b\n  metadata: {currency: EUR, sentiment: high, emergency_number: 112}\n  examples: |\n    - y\n",
+        "- intent: b\n  examples:\n  - {text: y, metadata: {source: chat}}\n",
+        "- intent: ab\n  examples: |\n    - y (z) [ok] [see (there)] and [more\n",
+        "- regex: size\n  examples: |\n    - X+L\n- synonym: extra large\n  examples: |\n    - xxl\n",
+        "- lookup: size\n  examples: |\n    - XL\n- synonym: extra large\n  examples: |\n    - xl\n    - huge\n",
+    ],
+)
+def test_what_is_read_or_means_something_to_others_is_not_warned_of(tmp_path: Path, entry: str) -> None:
+    assert data_of(tmp_path, EXAMPLE + entry).warnings == ()
+
+
+@pytest.mark.parametrize(
+    "knowledge",
+    [
+        "- lookup: shop\n  examples: |\n    - Husum\n",
+        "- intent: b\n  examples: |\n    - to [Husum](shop)\n",
+        '- intent: b\n  examples: |\n    - at the [quay]{"entity": "shop", "value": "Husum"}\n',
+        "- lookup: shop\n  examples: |\n    - quay\n",
+    ],
+)
+def test_what_a_synonym_is_written_as_is_a_known_value_too(tmp_path: Path, knowledge: str) -> None:
+    synonym = "- synonym: Husum\n  examples: |\n    - the shop at the harbour\n    - quay\n    - 4\n"
+    data = data_of(tmp_path, EXAMPLE + knowledge + synonym)
+    assert data.warnings == ()
+    assert "the shop at the harbour" in data.known_values()["shop"]
+    assert "4" not in data.known_values()["shop"]
 
 
 def test_a_folder_is_read_without_its_tests_and_its_neighbours(tmp_path: Path) -> None:
@@ -267,6 +399,40 @@ def test_labels_of_urgency_may_stand_in_another_file(tmp_path: Path) -> None:
         ("nlu: hello", ":1: `nlu:` must hold a list"),
         ("nlu:\n- intent\n", ":2: expected `key: value`"),
         ("nlu:\n- story: x\n", ":2: an entry of `nlu:` is one of intent, synonym, regex, lookup, not story"),
+        (
+            "nlu:\n- intnet: x\n  examples: |\n    - a\n",
+            ':2: an entry of `nlu:` is one of intent, synonym, regex, lookup, not intnet; did you mean "intent"?',
+        ),
+        ("nlu:\n- examples: |\n    - a\n", "is one of intent, synonym, regex, lookup, not empty."),
+        (
+            "nlu:\n- intent: a\n  examples: >\n    - b\n    - c\n",
+            ":3: `examples:` of `a` must be a block (`|`)",
+        ),
+        (
+            'nlu:\n- intent: "a\\e[31m"\n',
+            ":2: the name of `intent:` holds a control character (U+001B); take",
+        ),
+        ('nlu:\n- lookup: "a\\nb"\n', ":2: the name of `lookup:` holds a control character (U+000A)"),
+        (
+            "nlu:\n- intent: a\n  examples:\n  - txt: x\n",
+            ":4: an example in a list needs `text:`; did you mean",
+        ),
+        (
+            f"nlu:\n- regex: a\n  examples: |\n    - {'(' * 5000}{')' * 5000}\n",
+            "expression (nested too deeply)",
+        ),
+        (
+            "nlu:\n- regex: a\n  examples: |\n    - a{4294967296}\n",
+            ":4: `a{4294967296}` is not a regular expr",
+        ),
+        (
+            "nlu:\n- intent: a\n  example: |\n    - x\n- intent: b\n  examples: |\n    - y\n",
+            "the only intent is `b`",
+        ),
+        (
+            "nlu:\n- intent: a\n  examples: |\n    - ?!\n- intent: b\n  examples: |\n    - ...\n",
+            ": no example has a letter or a digit",
+        ),
         ("nlu:\n- intent: [a, b]\n", ":2: `intent` must be a text"),
         ("nlu:\n- intent: ''\n  examples: |\n    - a\n", ":2: `intent:` has no name"),
         ("nlu:\n- intent: a\n  examples: {x: y}\n", ":3: `examples:` of `a` must be a block"),
@@ -293,6 +459,33 @@ def test_what_is_wrong_is_said_with_file_and_line(tmp_path: Path, text: str, par
     said = complaint(tmp_path, text)
     assert part in said
     assert str(tmp_path / "nlu.yml") in said
+
+
+def test_an_error_tells_what_was_noticed_before_it(tmp_path: Path) -> None:
+    said = complaint(
+        tmp_path, HEAD + "- intent: a\n  example: |\n    - x\n- intent: b\n  examples: |\n    - y\n"
+    )
+    assert f'{tmp_path / "nlu.yml"}:4: `example` is not read; did you mean "examples"?' in said
+    alone = complaint(tmp_path, HEAD + "- intent: a\n  example: |\n    - x\n")
+    assert "there are no training examples" in alone
+    assert "`example` is not read" in alone
+
+
+def test_a_folder_that_cannot_be_read_is_warned_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, HEAD + EXAMPLE, "a.yml")
+    write(tmp_path, HEAD + EXAMPLE, "closed/b.yml")
+    scan = os.scandir
+
+    def refusing(path: str) -> Iterator[os.DirEntry[str]]:
+        if str(path).endswith("closed"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    (warning,) = read([tmp_path]).warnings
+    assert (
+        f"{tmp_path / 'closed'}: cannot be read (Permission denied), so what is in it is left out" in warning
+    )
 
 
 def test_a_file_that_is_not_utf8_is_named_with_its_line(tmp_path: Path) -> None:
