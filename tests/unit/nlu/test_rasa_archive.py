@@ -44,7 +44,7 @@ def test_metadata_that_name_no_model_are_bad_data(metadata: bytes) -> None:
         _own_id(archive(metadata))
 
 
-@pytest.mark.parametrize("content", [b"", b"no archive", archive(b"{}")[:60]])
+@pytest.mark.parametrize("content", [b"", b"no archive", archive(b"{}")[:60]], ids=["empty", "none", "cut"])
 def test_what_is_no_archive_is_bad_data(content: bytes) -> None:
     with pytest.raises(BadData, match="is it Rasa"):
         _own_id(content)
