@@ -8,21 +8,14 @@ from itertools import chain
 
 from nlu.examples import Example, TrainingData, marked
 from nlu.listed import LONGEST, key, pieces
-from nlu.nodes import CONTROL
+from nlu.nodes import short
 
 FEW_EXAMPLES = 5  # below this an intent cannot be cross-validated properly
 LONGEST_CODE = 24  # characters of a spelling that regexes are tried on: slow ones are not sorted out yet
 
 Places = Mapping[str, Mapping[str, str]]  # entity → value → file and line
 
-_SHORT = 50
 _BETWEEN_WORDS = re.compile(r"[\s_-]+")
-
-
-def short(text: str) -> str:
-    """The beginning, and nothing that a terminal would take for a command."""
-    seen = CONTROL.sub("\ufffd", text)
-    return seen if len(seen) <= _SHORT else f"{seen[: _SHORT - 1]}…"
 
 
 def contradictions(examples: Iterable[Example]) -> Iterator[str]:

@@ -12,7 +12,7 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from bot.domain import strict
 from bot.domain.errors import BadData
 from bot.domain.understanding import Level
-from nlu import doubts, marks, nodes
+from nlu import marks, nodes
 from nlu.examples import Example, Regex
 from nlu.gathered import Gathered
 
@@ -38,14 +38,14 @@ def read_entry(entry: Node, file: Path, found: Gathered) -> None:
 
 def _no_kind(given: Sequence[str]) -> str:
     hint = next(filter(None, (strict.meant(key, READERS) for key in given)), "")
-    named = ", ".join(map(doubts.short, given)) or "empty"
+    named = ", ".join(map(nodes.short, given)) or "empty"
     return f"an entry of `nlu:` is one of {', '.join(READERS)}, not {named}{'; ' if hint else '.'}{hint}"
 
 
 def _check_keys(node: Node, known: Sequence[str], file: Path, found: Gathered) -> None:
     for name, line in nodes.key_lines(node).items():
         if name not in known:
-            found.warn(str(file), line, f"`{doubts.short(name)}` is not read; {_instead(name, known)}")
+            found.warn(str(file), line, f"`{nodes.short(name)}` is not read; {_instead(name, known)}")
 
 
 def _instead(key: str, known: Sequence[str]) -> str:
@@ -81,17 +81,17 @@ def _read_intent(name: str, pairs: Mapping[str, Node], file: Path, found: Gather
 
 def _check_marks(plain: marks.Unmarked, file: Path, line: int, found: Gathered) -> None:
     for mark in plain.broken:
-        found.warn(str(file), line, f"`{doubts.short(mark)}` marks nothing. {MARKED}")
+        found.warn(str(file), line, f"`{nodes.short(mark)}` marks nothing. {MARKED}")
     for name in plain.unread:
         instead = strict.near(name, marks.KEYS).rstrip(".")
-        found.warn(str(file), line, f'"{doubts.short(name)}" of a mark is not read; {instead}')
+        found.warn(str(file), line, f'"{nodes.short(name)}" of a mark is not read; {instead}')
 
 
 def _read_synonym(name: str, pairs: Mapping[str, Node], file: Path, found: Gathered) -> None:
     for text, line, _ in _examples(name, pairs, file, found):
         first = found.synonyms.get(text.lower(), name)
         if first != name and first in found.meanings:
-            what = f'"{doubts.short(text)}" stands for `{name}` and for `{first}`; `{name}` counts'
+            what = f'"{nodes.short(text)}" stands for `{name}` and for `{first}`; `{name}` counts'
             found.warn(str(file), line, what)
         found.synonyms[text.lower()] = name
         found.meanings.setdefault(name, f"{file}:{nodes.line_of(pairs['synonym'])}")
@@ -104,7 +104,7 @@ def _read_regex(name: str, pairs: Mapping[str, Node], file: Path, found: Gathere
         except (re.error, OverflowError, RecursionError) as exc:
             reason = "nested too deeply" if isinstance(exc, RecursionError) else exc
             raise BadData(
-                f"{file}:{line}: `{doubts.short(pattern)}` is not a regular expression ({reason})."
+                f"{file}:{line}: `{nodes.short(pattern)}` is not a regular expression ({reason})."
             ) from exc
         found.regexes.setdefault(
             (name, pattern), Regex(entity=name, pattern=pattern, file=str(file), line=line)
@@ -156,7 +156,7 @@ def _block(node: ScalarNode, file: Path, found: Gathered) -> Iterator[tuple[str,
         if text.startswith("-") and text[1:].strip():
             yield text[1:].strip(), number, None
         elif text and not text.startswith("#"):
-            found.warn(str(file), number, f'"{doubts.short(text)}" is not read; an example starts with "- "')
+            found.warn(str(file), number, f'"{nodes.short(text)}" is not read; an example starts with "- "')
 
 
 def _item(item: Node, file: Path, found: Gathered) -> Iterator[tuple[str, int, Node | None]]:
@@ -196,13 +196,15 @@ def _urgency(metadata: Node | None, file: Path, found: Gathered) -> str:
     pairs = nodes.pairs(metadata, file)
     for key, line in nodes.key_lines(metadata).items():
         if key != "urgency" and _is_slip(key, pairs[key]):
-            found.warn(str(file), line, f'`{doubts.short(key)}` is not read; did you mean "urgency"?')
+            found.warn(str(file), line, f'`{nodes.short(key)}` is not read; did you mean "urgency"?')
     if "urgency" not in pairs:
         return ""
     node = pairs["urgency"]
     level = nodes.text(node, file, "urgency")
     if level not in tuple(Level):
-        raise BadData(f"{file}:{nodes.line_of(node)}: urgency `{level}` is not one of {', '.join(Level)}.")
+        raise BadData(
+            f"{file}:{nodes.line_of(node)}: urgency `{nodes.short(level)}` is not one of {', '.join(Level)}."
+        )
     return level
 
 

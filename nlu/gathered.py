@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from msgspec.structs import replace
 
 from bot.domain.understanding import Level
-from nlu import doubts
+from nlu import doubts, nodes
 from nlu.examples import Example, Regex, TrainingData
 from nlu.listed import key
 
@@ -31,7 +31,7 @@ class Gathered:
         # Files of two languages share their "hello", and labels may stand apart; twice in one file is a slip.
         if line := self.read.get((same, intent, example.file)):
             what = (
-                f'"{doubts.short(example.text)}" is in `{intent}` twice, first in line {line}; it counts once'
+                f'"{nodes.short(example.text)}" is in `{intent}` twice, first in line {line}; it counts once'
             )
             self.warn(example.file, example.line, what)
         self.read[same, intent, example.file] = line or example.line
@@ -49,7 +49,7 @@ class Gathered:
         self.warn(
             again.file,
             again.line,
-            f'"{doubts.short(again.text)}" is {first.urgency} and {again.urgency} urgent; the higher one counts',
+            f'"{nodes.short(again.text)}" is {first.urgency} and {again.urgency} urgent; the higher one counts',
         )
         return replace(first, urgency=max(first.urgency, again.urgency, key=_rank))
 

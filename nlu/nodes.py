@@ -14,7 +14,14 @@ from bot.domain.errors import BadData
 
 EXPECTED = "Rasa NLU YAML starts with a key `nlu:` that holds a list of `- intent: …` with `examples: |`"
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")  # and what turns the direction
+SHORT = 50  # characters of what a message quotes
 _HALF = re.compile("[\ud800-\udfff]")  # of an emoji that was cut, or written as JSON escapes it
+
+
+def short(text: str) -> str:
+    """The beginning, and nothing that a terminal would take for a command."""
+    seen = CONTROL.sub("\ufffd", text)
+    return seen if len(seen) <= SHORT else f"{seen[: SHORT - 1]}…"
 
 
 def compose(file: Path) -> Node | None:
@@ -48,7 +55,9 @@ def pairs(node: Node, file: Path) -> dict[str, Node]:
     for key, value in node.value:
         name = text(key, file, "key")
         if name in pairs:
-            raise BadData(f"{file}:{line_of(key)}: `{name}:` is here twice; the YAML would lose one of them.")
+            raise BadData(
+                f"{file}:{line_of(key)}: `{short(name)}:` is here twice; the YAML would lose one of them."
+            )
         pairs[name] = value
     return pairs
 

@@ -412,6 +412,8 @@ def test_labels_of_urgency_may_stand_in_another_file(tmp_path: Path) -> None:
             'nlu:\n- intent: "a\\e[31m"\n',
             ":2: the name of `intent:` holds a control character (U+001B); take",
         ),
+        ('nlu:\n- "\\e": a\n  "\\e": b\n', ":3: `\ufffd:` is here twice"),
+        ('nlu:\n- intent: a\n  metadata: {urgency: "\\e"}\n', ":3: urgency `\ufffd` is not one of"),
         ('nlu:\n- lookup: "a\\nb"\n', ":2: the name of `lookup:` holds a control character (U+000A)"),
         (
             "nlu:\n- intent: a\n  examples:\n  - txt: x\n",

@@ -31,6 +31,9 @@ nlu:
 - lookup: city
   examples: |
     - Dresden
+- synonym: Dresden
+  examples: |
+    - the city on the Elbe
 """
 
 
@@ -66,6 +69,10 @@ def test_the_words_around_an_entity_tell_its_role(
 
 def test_a_marked_value_is_found_again_and_stands_for_what_it_means(engine: Embedded) -> None:
     assert found(engine, "when we leave nyc") == [("New York", "departure")]
+
+
+def test_another_spelling_of_a_value_is_found_and_stands_for_it(engine: Embedded) -> None:
+    assert found(engine, "moving to The city on the Elbe") == [("Dresden", "destination")]
 
 
 def test_groups_are_told_apart_as_roles_are(engine: Embedded) -> None:
