@@ -286,7 +286,7 @@ def _read(path: Path, id: str) -> Model:
         facts, created_at = _decode(written), _time(arrays.pop("created_at"))
         if _name(written.tobytes(), facts.engine, arrays) != id:
             raise ValueError("its content is not what its name says")
-        check(arrays, len(facts.intents), len(facts.urgent))
+        check(facts, arrays, OUT_OF_SCOPE)
     return Model(id=id, created_at=created_at, facts=facts, arrays=arrays)
 
 
@@ -312,6 +312,8 @@ _DAMAGE = (
 def _open(path: Path, id: str) -> Iterator[np.lib.npyio.NpzFile]:
     """The members of a model file; whatever goes wrong with them inside the block is the file's damage."""
     try:
+        if path.exists() and not path.is_file():
+            raise _damaged(path, "it is no file")  # a pipe would be waited for without end
         file = path.open("rb")
     except FileNotFoundError as exc:
         raise Unknown(f'There is no model "{id}"; `switchboard models` lists those there are.') from exc
@@ -336,6 +338,8 @@ def _refuse_bomb(members: np.lib.npyio.NpzFile, path: Path) -> None:
 
 
 def _damaged(path: Path, why: object) -> BadData:
+    if "pickle" in str(why):  # numpy advises to run what is inside
+        why = "it holds something other than numbers and texts"
     return BadData(
         f"{path}: this model file cannot be used ({why}). Train again with `switchboard train`, or go back "
         "to another model with `switchboard rollback`."

@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 
 from bot.domain.errors import BadData, Unknown
 from nlu import models
-from nlu.models import Model, Models, out_of_fold
+from nlu.calibration import Logistic
+from nlu.models import Facts, Knowledge, Model, Models, out_of_fold
+from nlu.roles import Role
 from tests.unit.nlu.conftest import NOW
 
 
@@ -193,6 +195,9 @@ def test_an_array_that_says_it_is_huge_is_damage(model: Model, tmp_path: Path) -
         ("oof_predicted", lambda array: array + 50),
         ("oof_confidence", lambda array: array[1:]),
         ("bias", lambda _: None),
+        ("words", lambda array: np.where(array == ord("o"), np.uint8(0xFF), array)),
+        ("oof_texts", lambda array: array[: array.size // 2]),
+        ("oof_texts", lambda array: np.where(array == ord("o"), np.uint8(0xFF), array)),
     ],
 )
 def test_arrays_that_do_not_fit_each_other_are_refused(
@@ -206,6 +211,60 @@ def test_arrays_that_do_not_fit_each_other_are_refused(
     Models(tmp_path).save(made)
     with pytest.raises(BadData, match=name):
         Models(tmp_path).load(made.id)
+
+
+def changed(**facts: Any) -> Callable[[Facts], Facts]:
+    return lambda found: msgspec.structs.replace(found, **facts)
+
+
+def judged_by(weights: int) -> Logistic:
+    return Logistic(weights=(1.0,) * weights, bias=0.0, low=(0.0,) * weights, high=(1.0,) * weights)
+
+
+@pytest.mark.parametrize(
+    ("complaint", "change"),
+    [
+        ("temperature", changed(temperature=0.0)),
+        ("temperature", changed(temperature=-1.0)),
+        ("correct", changed(correct=judged_by(6))),
+        ("strange", changed(strange=judged_by(0))),
+        ("intents", changed(intents=("out_of_scope",) * 5)),
+        ("regex", changed(knowledge=Knowledge(regexes=(("order_number", "NW-(?P<x"),)))),
+        ("regex", changed(knowledge=Knowledge(regexes=(("order_number", "a(?i)b"),)))),
+        ("urgency", changed(knowledge=Knowledge(urgency={"refund": "soon"}))),
+        ("roles", changed(knowledge=Knowledge(roles=(Role(entity="city", count=0, cues={}),)))),
+    ],
+)
+def test_facts_that_nothing_could_be_understood_by_are_refused(
+    model: Model, tmp_path: Path, complaint: str, change: Callable[[Facts], Facts]
+) -> None:
+    facts = change(model.facts)
+    made = msgspec.structs.replace(model, id=models.name(facts, model.arrays), facts=facts)
+    path = Models(tmp_path).save(made)
+    with pytest.raises(BadData, match=rf"{path.name}: .*{complaint}"):
+        Models(tmp_path).load(made.id)
+
+
+def test_a_pipe_named_like_a_model_is_a_damaged_one_and_nobody_waits_for_it(
+    model: Model, tmp_path: Path
+) -> None:
+    Models(tmp_path).save(model)
+    os.mkfifo(tmp_path / "0123456789abcdef.npz")
+    assert [bool(one.damaged) for one in Models(tmp_path).summaries()] == [False, True]
+    with pytest.raises(BadData, match="it is no file"):
+        Models(tmp_path).load("0123456789abcdef")
+
+
+@pytest.mark.parametrize("inside", [b"no archive", None])
+def test_nobody_is_advised_to_run_what_is_inside(tmp_path: Path, inside: bytes | None) -> None:
+    path = tmp_path / "abc.npz"
+    if inside is None:
+        np.savez(path, facts=np.array([{}], dtype=object), allow_pickle=True)
+    else:
+        path.write_bytes(inside)
+    with pytest.raises(BadData, match="something other than numbers and texts") as error:
+        Models(tmp_path).load("abc")
+    assert "pickle" not in str(error.value)
 
 
 def test_a_model_that_goes_while_the_folder_is_listed_is_no_accident(
