@@ -20,6 +20,8 @@ from bot.services.tuning import Tuning
 from nlu.models import Model, Models, Summary
 from nlu.promises import Kept, Table, keep, table
 
+GONE = "live, and its file is missing: put it back, or run `switchboard rollback`"
+
 
 class Shelf:
     def __init__(self, settings: Settings, store: Store, files: Files, http: understanding.Http) -> None:
@@ -73,8 +75,10 @@ class Shelf:
         known = {summary.id for summary in here}
         shared = await self._shared.known() if self._shared else {}
         elsewhere = [msgspec.convert(about, Summary) for id, about in shared.items() if id not in known]
+        live, _ = await self.tuning.live()
+        gone = [Summary(id=live, damaged=GONE)] if live and live not in known | {*shared} else []
         return sorted(
-            [*here, *elsewhere],
+            [*here, *elsewhere, *gone],
             key=lambda one: one.created_at.timestamp() if one.created_at else 0.0,
             reverse=True,
         )

@@ -27,7 +27,14 @@ from bot.bootstrap.engines import now, store_path
 from bot.bootstrap.parts import Parts, assembled, web_context
 from bot.bootstrap.unfinished import unfinished
 from bot.config import ConfigError, Settings
-from bot.domain.errors import EngineUnavailable, StoreUnavailable, SwitchboardError, TooLate
+from bot.domain.errors import (
+    BadData,
+    EngineUnavailable,
+    StoreUnavailable,
+    SwitchboardError,
+    TooLate,
+    Unknown,
+)
 from bot.domain.ports import Add, Applied, Changes, Checks, Delete, Insert, Query, Runs, Setting, Update, User
 from bot.web import app as application
 from bot.web.console.passwords import hash_password
@@ -38,6 +45,7 @@ log = structlog.get_logger()
 
 FOLLOW_EVERY = 1.0  # seconds until a promoted model is noticed
 SHOWN = 5  # warnings at start
+MEND = "run `switchboard rollback`, or `switchboard train` and `switchboard promote ID`."
 TRAINED_WITHIN = 120.0  # seconds another process may take for the first model
 STARTER = "starter"  # the setting that says somebody trains it
 WEB, WORKER = "web", "worker"
@@ -106,10 +114,19 @@ async def have_a_model(parts: Parts) -> None:
         await _first_model(parts)
     await parts.tuning.follow()
     if not await _usable(parts):
-        raise ConfigError(
-            f"The live model {live} cannot be used; run `switchboard rollback`, or `switchboard train` "
-            "and `switchboard promote ID`."
-        )
+        await _make_do(parts)
+
+
+async def _make_do(parts: Parts) -> None:
+    """With the newest earlier model that is sound, or any that is: customers are answered, and agents can work."""
+    live, previous = await parts.tuning.live()
+    others = [one.id for one in await parts.models.summaries() if not one.damaged]
+    for id in dict.fromkeys([*previous, *others]):
+        with suppress(BadData, Unknown):
+            await parts.tuning.make_do(id)
+            log.error("model.stands_in", model=id, live=live, fix=MEND)
+            return
+    raise ConfigError(f"The live model {live} cannot be used, and no other one can; {MEND}")
 
 
 async def _first_model(parts: Parts) -> None:

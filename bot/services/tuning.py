@@ -75,7 +75,10 @@ class Tuning:
         Raises `StoreUnavailable`.
         """
         wanted, _ = await self.live()
-        if not wanted or wanted in {self.in_hand, self._refused}:
+        if not wanted or wanted == self._refused:
+            return
+        if wanted == self.in_hand:
+            self._refused = ""
             return
         try:
             engine = await self._load(wanted)
@@ -90,6 +93,10 @@ class Tuning:
         if isinstance(replaced, Prepares):
             replaced.retire()
         log.info("model.live", model=wanted)
+
+    async def make_do(self, id: str) -> None:
+        """Understand with another model than the live one, which stays live. Raises as loading does."""
+        self._engine = await self._load(id)
 
     async def promote(self, id: str) -> None:
         """Make a model live in every process. Raises `Unknown`, `BadData`, `TooLate`."""

@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
+from structlog.testing import capture_logs
 
 from bot import config
 from bot.bootstrap import serving
 from bot.bootstrap.engines import now
 from bot.bootstrap.parts import Parts, assembled
-from bot.config import Url
-from bot.domain.errors import BadData
+from bot.config import ConfigError, Url
+from bot.domain.errors import BadData, Unknown
 from bot.domain.ports import Changes, Insert, Setting, Understander
 from bot.services.tuning import Tuning
 from tests.fakes.engine import FakeEngine
@@ -84,3 +85,44 @@ async def test_who_was_killed_while_training_is_not_waited_for_for_ever(
     await parts.store.apply(Changes(writes=(Insert(record=claim),)))
     await serving.have_a_model(process(parts))
     assert training.times == 1
+
+
+def without(parts: Parts, *gone: str) -> Parts:
+    """A process that starts on a machine where the files of these models are missing."""
+
+    async def found(id: str) -> Understander:
+        if id in gone:
+            raise Unknown(f'There is no model "{id}"; `switchboard models` lists those there are.')
+        return await load(id)
+
+    return replace(parts, tuning=Tuning(parts.store, found, now))
+
+
+async def test_a_server_whose_live_model_is_gone_starts_with_an_earlier_one_and_says_what_to_do(
+    parts: Parts,
+) -> None:
+    for model in ("m1", "m2", "m3"):
+        await process(parts).tuning.promote(model)
+    server = without(parts, "m2", "m3")
+    with capture_logs() as logged:
+        await serving.have_a_model(server)
+    assert (server.tuning.model, (await server.tuning.live())[0]) == ("m1", "m3")
+    (said,) = (one for one in logged if one["event"] == "model.stands_in")
+    assert (said["log_level"], "switchboard rollback" in said["fix"]) == ("error", True)
+    await process(parts).tuning.promote("m4")
+    await server.tuning.follow()
+    assert server.tuning.model == "m4"
+
+
+async def test_a_server_that_has_no_sound_model_says_what_to_do(parts: Parts) -> None:
+    await process(parts).tuning.promote("m1")
+    with pytest.raises(
+        ConfigError, match=r"live model m1 cannot be used, and no other.*switchboard rollback"
+    ):
+        await serving.have_a_model(without(parts, "m1"))
+
+
+async def test_a_live_model_that_is_missing_is_in_the_list(parts: Parts) -> None:
+    await process(parts).tuning.promote("m1")
+    (gone,) = await parts.models.summaries()
+    assert (gone.id, "its file is missing" in gone.damaged) == ("m1", True)

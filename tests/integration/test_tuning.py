@@ -120,6 +120,27 @@ class Elsewhere(FakeEngine):
         self.is_retired = True
 
 
+async def test_a_refused_model_that_is_mended_is_followed_when_it_goes_live_again(store: SqliteStore) -> None:
+    sound = ["one"]
+
+    async def found(id: str) -> Understander:
+        if id not in sound:
+            raise BadData(f"{id} is damaged")
+        return await load(id)
+
+    server, shell = Tuning(store, found, Ticking()), process(store)
+    for model in ("one", "two"):
+        await shell.promote(model)
+    await server.follow()
+    await server.make_do("one")
+    await shell.rollback()
+    await server.follow()
+    sound.append("two")
+    await shell.promote("two")
+    await server.follow()
+    assert server.model == "two"
+
+
 async def test_what_its_server_has_lost_does_not_come_back_by_a_rollback(
     store: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
