@@ -321,6 +321,15 @@ async def test_it_can_be_used_without_a_mouse(widget: Widget) -> None:
     await expect(widget.field).to_be_focused()
 
 
+async def test_the_field_grows_with_the_text_and_has_no_bar_while_all_of_it_fits(widget: Widget) -> None:
+    field = widget.field
+    for text in ("", "a line", "two\nlines"):
+        await field.fill(text)
+        assert await field.evaluate("field => field.scrollHeight <= field.clientHeight"), text
+    await field.fill("line\n" * 30)
+    assert await field.evaluate("field => field.scrollHeight > field.clientHeight")
+
+
 async def test_everything_has_a_name(widget: Widget) -> None:
     await expect(widget.page.get_by_role("dialog", name="Nordwind")).to_be_visible()
     await expect(widget.log).to_have_accessible_name("Verlauf")

@@ -57,7 +57,8 @@ class Composer {
   typed() {
     const { field } = this;
     field.style.height = "auto";
-    field.style.height = `${field.scrollHeight}px`;
+    const border = field.offsetHeight - field.clientHeight; // is no part of what scrolls
+    field.style.height = `${field.scrollHeight + border}px`;
     this.submit.disabled = !field.value.trim() && !this.files.length;
     this.shelf.set("draft", field.value.slice(0, 20000));
   }
