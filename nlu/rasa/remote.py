@@ -19,6 +19,7 @@ from bot.domain.errors import BadData
 from nlu.calibration import Logistic
 from nlu.embedded import Embedded
 from nlu.models import EMBEDDED, Model, name
+from nlu.rasa.trust import Said, evidence
 
 ENGINE = "rasa"
 REMOTE, ARCHIVE = "rasa", "rasa_archive"  # arrays of bytes
@@ -48,11 +49,23 @@ def together(stand_in: Model, remote: Remote, archive: bytes, **facts: Any) -> M
 def remote_of(model: Model) -> Remote:
     """Raises `BadData` when it is none of Rasa's."""
     try:
-        return msgspec.json.decode(model.arrays[REMOTE].tobytes(), type=Remote)
-    except (KeyError, msgspec.MsgspecError) as exc:
+        remote = msgspec.json.decode(model.arrays[REMOTE].tobytes(), type=Remote)
+        _check(remote)
+    except (KeyError, ValueError, RecursionError) as exc:
         raise BadData(
             f"Model {model.id} says nothing usable about Rasa; train again with `switchboard train --engine rasa`."
         ) from exc
+    return remote
+
+
+def _check(remote: Remote) -> None:
+    """Raises `ValueError` where it names a file outside of the folder, or judges by other evidence than there is."""
+    if "/" in remote.file or not remote.file.endswith(".tar.gz"):
+        raise ValueError("file")
+    wanted = len(evidence(Said("", 0.0), Said("", 0.0)))
+    for judge in filter(None, (remote.right, remote.strange)):
+        if {len(judge.weights), len(judge.low), len(judge.high)} != {wanted}:
+            raise ValueError("right")
 
 
 def stand_in_of(model: Model) -> Embedded:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import msgspec
@@ -16,6 +17,7 @@ from msgspec.structs import replace
 from bot.domain.errors import BadData, EngineUnavailable
 from bot.domain.ports import Understander
 from bot.domain.understanding import Context, Level
+from nlu.calibration import Logistic
 from nlu.embedded import Embedded
 from nlu.evaluation import evaluate
 from nlu.models import Model, Models, out_of_fold
@@ -657,6 +659,24 @@ async def test_the_doctor_says_whether_rasa_has_the_live_model(
     learned.api.loaded = kept
     (away,) = await Rasa(learned.model, RasaServer("http://127.0.0.1:9", session)).check()
     assert (away.status, "make rasa" in away.fix) == ("warn", True)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"file": "../../x.tar.gz"},
+        {"file": "config.yml"},
+        {"right": Logistic(weights=(1.0,), bias=0.0, low=(0.0,), high=(1.0,))},
+        {"strange": Logistic(weights=(), bias=0.0, low=(), high=())},
+    ],
+)
+def test_a_model_made_by_hand_reaches_no_other_folder_and_judges_by_what_there_is(
+    learned: Setting, changed: dict[str, Any]
+) -> None:
+    remote = replace(remote_of(learned.model), **changed)
+    arrays = {**learned.model.arrays, REMOTE: np.frombuffer(msgspec.json.encode(remote), np.uint8)}
+    with pytest.raises(BadData, match="train again"):
+        remote_of(replace(learned.model, arrays=arrays))
 
 
 def test_a_model_of_the_embedded_engine_is_none_of_rasas(
