@@ -7,6 +7,7 @@ import re
 import time
 from functools import partial
 
+from bot.domain.errors import BadData
 from bot.domain.understanding import UNDERSTOOD_CHARACTERS, Context, Intent, Sentiment, Understanding, Urgency
 from nlu import boost
 from nlu.entities import Entities
@@ -28,7 +29,7 @@ class Embedded:
     """Fulfils `bot.domain.ports.Understander`; another model means another `Embedded`."""
 
     def __init__(self, model: Model) -> None:
-        """Raises `BadData` when the model was trained with the booster and that is not installed."""
+        """Raises `BadData` when the model was trained with the booster and that is not installed, or another."""
         self._id = model.id
         self._intents = model.facts.intents
         self._priors = model.facts.knowledge.urgency
@@ -36,8 +37,8 @@ class Embedded:
         self._entities = Entities(model.facts.knowledge)
         self._ordinal = _ordinal(model)
         self._is_boosted = bool(model.facts.boost)
-        if self._is_boosted:
-            boost.encoder()
+        if self._is_boosted and len(model.arrays.get("boost", ())) != boost.encoder().size:
+            raise BadData(f"Model {model.id} was trained with another booster; train again.")
 
     @property
     def model(self) -> str:

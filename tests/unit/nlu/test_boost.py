@@ -212,6 +212,12 @@ def test_the_booster_takes_part(boosted: Model, model: Model) -> None:
     assert with_it != without
 
 
+def test_a_model_of_another_booster_is_refused_before_anybody_asks_it(boosted: Model) -> None:
+    arrays = {**boosted.arrays, "boost": boosted.arrays["boost"][1:]}
+    with pytest.raises(BadData, match="another booster; train again"):
+        Embedded(replace(boosted, arrays=arrays))
+
+
 def test_without_the_package_training_and_loading_say_what_to_do(
     boosted: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
