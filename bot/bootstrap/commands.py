@@ -352,7 +352,8 @@ async def chat(settings: Settings, customer: str) -> AsyncIterator[Conversation]
         )
         async with assembled(apart) as parts:
             if live:
-                await parts.tuning.promote(live)
+                with suppress(Unknown, BadData):  # then it makes do with another one, as the server does
+                    await parts.tuning.promote(live)
             await have_a_model(parts)
             await parts.worker.start()
             try:

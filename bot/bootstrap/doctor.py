@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import time
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -13,7 +14,7 @@ from bot.bootstrap.engines import store_path
 from bot.bootstrap.parts import Parts, assembled
 from bot.bootstrap.unfinished import unfinished
 from bot.config import Settings
-from bot.domain.errors import BadData, SwitchboardError
+from bot.domain.errors import BadData, SwitchboardError, Unknown
 from bot.domain.ports import Changes, Checks, Finding
 from nlu import boost
 from nlu.models import EMBEDDED, engine_of
@@ -107,7 +108,11 @@ async def _model(parts: Parts) -> list[Finding]:
     if not chosen:
         detail = "none yet; the server trains one when it starts"
         return [Finding(name="model", status="warn", detail=detail, fix="switchboard train"), examples]
-    engine = await parts.models.load(chosen)
+    try:
+        engine = await parts.models.load(chosen)
+    except (Unknown, BadData) as exc:
+        fix = "switchboard rollback, or train and promote; until then the server starts with an earlier model."
+        return [Finding(name="model", status="fail", detail=str(exc), fix=fix), examples]
     found = unfinished(parts.settings, parts.live.book(), engine.intents)
     found += [*await _promise(parts, chosen), *_other_engine(parts.settings, chosen)]
     return [
@@ -172,8 +177,10 @@ async def _promise(parts: Parts, model: str) -> list[Finding]:
 async def _engine(parts: Parts) -> list[Finding]:
     """What an engine that is somewhere else says of itself."""
     live, _ = await parts.tuning.live()
-    engine: object = await parts.models.load(live) if live else None
-    return await engine.check() if isinstance(engine, Checks) else []
+    with suppress(Unknown, BadData):  # said beside the model
+        engine: object = await parts.models.load(live) if live else None
+        return await engine.check() if isinstance(engine, Checks) else []
+    return []
 
 
 def _secret(settings: Settings) -> Finding:

@@ -132,7 +132,7 @@ def _row(model: Mapping[str, Any]) -> tuple[str, ...]:
     state = "live" if model.get("live") else "previous" if model.get("previous") else ""
     trained = str(model.get("created_at") or "")[:16].replace("T", " ")
     examples = str(model.get("examples") or "")
-    return str(model["id"]), trained, examples, scores, str(model.get("damaged") or state)
+    return str(model["id"]), trained, examples, scores, ": ".join(filter(None, [state, model.get("damaged")]))
 
 
 @command(example="switchboard promote 7c21f0")

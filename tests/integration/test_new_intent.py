@@ -247,3 +247,13 @@ async def test_without_a_live_model_nothing_is_explained(settings: Settings) -> 
     async with bootstrap.explainer(settings) as explainer:
         with pytest.raises(EngineUnavailable, match="switchboard train"):
             await explainer.explain("Hallo")
+
+
+async def test_a_live_model_that_is_gone_is_said_and_the_rest_is_looked_at(settings: Settings) -> None:
+    live = trained(settings)
+    await bootstrap.promote(settings, live)
+    (Path(settings.nlu.models) / f"{live}.npz").unlink()
+    found = {one.name: one for one in await findings(settings)}
+    assert (found["model"].status, live in found["model"].detail) == ("fail", True)
+    assert "switchboard rollback" in found["model"].fix
+    assert {"store", "examples", "secret"} <= found.keys()
