@@ -111,7 +111,9 @@ async def _model(parts: Parts) -> list[Finding]:
     try:
         engine = await parts.models.load(chosen)
     except (Unknown, BadData) as exc:
-        fix = "switchboard rollback, or train and promote; until then the server starts with an earlier model."
+        fix = (
+            "switchboard rollback, or train and promote; until then the server starts with an earlier model."
+        )
         return [Finding(name="model", status="fail", detail=str(exc), fix=fix), examples]
     found = unfinished(parts.settings, parts.live.book(), engine.intents)
     found += [*await _promise(parts, chosen), *_other_engine(parts.settings, chosen)]
