@@ -179,7 +179,7 @@ def _object(body: bytes) -> dict[str, Any]:
     """Raises `MalformedPayload`."""
     try:
         found = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
+    except (msgspec.DecodeError, RecursionError) as exc:
         raise MalformedPayload("The body is not JSON.") from exc
     if not isinstance(found, dict):
         raise MalformedPayload("The body is not a JSON object.")
