@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import time
 from functools import partial
 
@@ -11,7 +10,7 @@ from bot.domain.errors import BadData
 from bot.domain.understanding import UNDERSTOOD_CHARACTERS, Context, Intent, Sentiment, Understanding, Urgency
 from nlu import boost
 from nlu.entities import Entities
-from nlu.features import normalise, tokens
+from nlu.features import is_spoken, normalise, tokens
 from nlu.language import language
 from nlu.models import Model, texts
 from nlu.ordinal import Graded, Ordinal
@@ -20,7 +19,6 @@ from nlu.person import wants_person
 from nlu.sentiment import sentiment
 from nlu.urgency import Known, urgency
 
-_SPOKEN = re.compile(r"[^\W_]")  # a letter or a digit; without one there is nothing to ask a model about
 _NOTHING = Parsed((), 1.0)
 _NO_INTENT = Intent(name="", confidence=0.0)
 
@@ -86,7 +84,7 @@ class Embedded:
         return self._urgency(text, intent, mood, context, self._parser.row(tokens(normalise(text))))
 
     def _parsed(self, text: str, row: Row) -> Parsed:
-        if not _is_spoken(text):
+        if not is_spoken(text):
             return _NOTHING
         meaning = boost.meanings([text[:UNDERSTOOD_CHARACTERS]])[0] if self._is_boosted else None
         return self._parser.parse(row, meaning) or _NOTHING
@@ -95,7 +93,7 @@ class Embedded:
         return urgency(text, self._known(text, row, intent, mood, context))
 
     def _known(self, text: str, row: Row, intent: Intent, mood: Sentiment, context: Context) -> Known:
-        graded = self._ordinal and len(row.columns) and _is_spoken(text)
+        graded = self._ordinal and len(row.columns) and is_spoken(text)
         return Known(
             intent=intent.name,
             confidence=intent.confidence,
@@ -115,10 +113,6 @@ class Embedded:
         ranking = self._parsed(rest, row).ranking
         name, confidence = ranking[0] if ranking else ("", 0.0)
         return self._known(rest, row, Intent(name=name, confidence=confidence), mood, context)
-
-
-def _is_spoken(text: str) -> bool:
-    return bool(_SPOKEN.search(text, 0, UNDERSTOOD_CHARACTERS))
 
 
 def _ordinal(model: Model) -> Ordinal | None:

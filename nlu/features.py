@@ -30,6 +30,7 @@ _MASKS = (  # with a sign that has to be there, since most messages have none
     ("@", re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+"), f" {MAIL} "),
     ("@", re.compile(r"(?<![\w@])@\w+"), f" {MENTION} "),
 )
+_SPOKEN = re.compile(r"[^\W_]")
 _LONG_NUMBER = re.compile(r"\d{4,}")
 _ELONGATION = re.compile(r"([^\W\d_]|[!?.])\1{2,}")
 _THREE_OF_A_KIND = re.compile(r"(.)\1\1")  # asked first, since it costs a sixth
@@ -52,6 +53,11 @@ def visible(text: str) -> str:
     if seen.isascii() and seen.isprintable():
         return seen
     return _UNSEEN.sub("", composed(seen))
+
+
+def is_spoken(text: str) -> bool:
+    """Whether there is a letter or a digit in what is read of it; without one there is nothing to ask a model about."""
+    return bool(_SPOKEN.search(text, 0, UNDERSTOOD_CHARACTERS))
 
 
 def normalise(text: str) -> str:

@@ -8,7 +8,6 @@ complaint can name its line.
 from __future__ import annotations
 
 import os
-import re
 import stat
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -20,6 +19,7 @@ from bot.domain.errors import BadData
 from nlu import doubts, nodes
 from nlu.entries import read_entry
 from nlu.examples import Example, Regex, TrainingData
+from nlu.features import is_spoken
 from nlu.gathered import Gathered
 
 __all__ = ["Example", "Regex", "TrainingData", "read", "read_training"]
@@ -36,7 +36,6 @@ NEIGHBOURS = frozenset(
         " event_broker action_endpoint nlg rest lock_store credentials"
     ).split()
 )
-_SPOKEN = re.compile(r"[^\W_]")
 
 
 def read(paths: Iterable[Path]) -> TrainingData:
@@ -62,7 +61,7 @@ def read_training(paths: Sequence[Path]) -> TrainingData:
             f"{data.files[0]}: the only intent is `{data.intents[0]}`; a model needs at least two to tell "
             f"apart. Add another intent with examples.{_noticed(data.warnings)}"
         )
-    if not any(_SPOKEN.search(example.text) for example in data.examples):
+    if not any(is_spoken(example.text) for example in data.examples):
         raise BadData(
             f"{data.files[0]}: no example has a letter or a digit, so there is nothing to learn. Write examples "
             "as customers would."

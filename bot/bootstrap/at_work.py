@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import fcntl
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import msgspec
@@ -13,6 +14,7 @@ from msgspec import Struct
 from bot.bootstrap.engines import store_path
 from bot.config import ConfigError, Settings
 
+LOOKED_AT = (0.02, 0.05, 0.1)  # seconds between two tries to get the lock
 Tell = Callable[[str, int, int], None]  # host, port, process
 
 
@@ -31,12 +33,10 @@ def alone(store: Path) -> Iterator[Tell]:
     Raises `ConfigError`. The lock ends with the process, however that ends.
     """
     with _lock(store).open("ab", buffering=0) as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as exc:
+        if not _is_taken(file.fileno()):
             raise ConfigError(
                 f"Another server works with {store}; stop it first, or give this one a store of its own."
-            ) from exc
+            )
         file.truncate(0)  # one that was killed left its own words
 
         def tell(host: str, port: int, process: int) -> None:
@@ -66,6 +66,16 @@ def where_it_is(settings: Settings) -> Settings:
 
 def _lock(store: Path) -> Path:
     return store.with_name(f"{store.name}.lock")
+
+
+def _is_taken(file: int) -> bool:
+    """Whoever only looks, as `check` does, holds it for a moment: that is no other server."""
+    for wait in LOOKED_AT:
+        with suppress(BlockingIOError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        time.sleep(wait)
+    return False
 
 
 def _is_held(file: int) -> bool:

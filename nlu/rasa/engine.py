@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
@@ -16,6 +15,7 @@ from msgspec.structs import replace
 from bot.domain.errors import BadData, EngineUnavailable, SwitchboardError
 from bot.domain.ports import Finding
 from bot.domain.understanding import Context, Entity, Intent, Understanding
+from nlu.features import is_spoken
 from nlu.models import Model
 from nlu.rasa import wording
 from nlu.rasa.breaker import Breaker
@@ -25,10 +25,6 @@ from nlu.rasa.trust import Said, evidence
 from nlu.reading import Example
 
 log = structlog.get_logger()
-
-_SPOKEN = re.compile(
-    r"[^\W_]"
-)  # a letter or a digit; without one there is nothing to ask, and Rasa names an intent
 
 SETTLING = 2.0  # seconds: who loaded another model may be about to say that it is live
 HAND_AGAIN = 30.0  # seconds until a model that could not be handed over is handed over again
@@ -93,7 +89,7 @@ class Rasa:
         started = time.perf_counter()
         own = self._stand_in.parse(text, context)
         question = wording.asked(text)
-        heard = await self._heard(text, question) if _SPOKEN.search(question) else None
+        heard = await self._heard(text, question) if is_spoken(question) else None
         found = self._joined(own, heard, context) if heard else own
         return replace(found, ms=(time.perf_counter() - started + self._each) * 1000)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ from msgspec.structs import replace
 from bot import bootstrap, config
 from bot.bootstrap import serving
 from bot.bootstrap.at_work import alone, at_work
-from bot.config import Settings
+from bot.config import ConfigError, Settings
 from bot.domain.errors import EngineUnavailable, Unknown
 from bot.domain.ports import Finding
 from nlu.models import Facts, Models
@@ -257,3 +259,15 @@ async def test_a_live_model_that_is_gone_is_said_and_the_rest_is_looked_at(setti
     assert (found["model"].status, live in found["model"].detail) == ("fail", True)
     assert "switchboard rollback" in found["model"].fix
     assert {"store", "examples", "secret"} <= found.keys()
+
+
+def test_who_only_looks_for_a_server_keeps_none_from_starting(settings: Settings) -> None:
+    store = Path(settings.store.removeprefix("sqlite:///"))
+    with store.with_name(f"{store.name}.lock").open("ab") as looking:
+        fcntl.flock(looking, fcntl.LOCK_SH)
+        threading.Timer(0.03, lambda: fcntl.flock(looking, fcntl.LOCK_UN)).start()
+        with alone(store):
+            pass
+        fcntl.flock(looking, fcntl.LOCK_SH)
+        with pytest.raises(ConfigError, match="Another server"), alone(store):
+            pass
