@@ -11,12 +11,12 @@ from bot.domain.understanding import UNDERSTOOD_CHARACTERS, Context, Intent, Sen
 from nlu import boost
 from nlu.entities import Entities
 from nlu.features import is_spoken, normalise, tokens
-from nlu.language import language
 from nlu.models import Model, texts
 from nlu.ordinal import Graded, Ordinal
 from nlu.parser import Parsed, Parser, Row
-from nlu.person import wants_person
-from nlu.sentiment import sentiment
+from nlu.rules.language import language
+from nlu.rules.person import wants_person
+from nlu.rules.sentiment import sentiment
 from nlu.urgency import Known, urgency
 
 _NOTHING = Parsed((), 1.0)

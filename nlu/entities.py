@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterable, Iterator
 from msgspec.structs import replace
 
 from bot.domain.understanding import UNDERSTOOD_CHARACTERS, Context, Entity
-from nlu import order_numbers
 from nlu.composed import compose, is_composed
-from nlu.listed import Listed, key
 from nlu.models import Knowledge
-from nlu.order_numbers import ORDER_NUMBER, SPACES
-from nlu.roles import Roles
+from nlu.rules import order_numbers
+from nlu.rules.listed import Listed, key
+from nlu.rules.order_numbers import ORDER_NUMBER, SPACES
+from nlu.rules.roles import Roles
 
 FEWEST_IN = {"iban": 8, "phone": 6}  # digits; without them there is no need to look
 MISTYPED = 0.5  # confidence in an IBAN whose checksum is wrong

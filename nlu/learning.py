@@ -24,7 +24,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.svm import LinearSVC
 
 from bot.domain.understanding import Level
-from nlu import ordinal, roles
+from nlu import ordinal
 from nlu.calibration import (
     SURE,
     Floats,
@@ -40,6 +40,7 @@ from nlu.features import grams, normalise, tokens
 from nlu.models import OUT_OF_SCOPE, Arrays, Facts, Knowledge, Model, blob, name
 from nlu.ordinal import Labelled, Step
 from nlu.reading import TrainingData
+from nlu.rules import roles
 from nlu.scoring import NO_SCORE, Scope, evidence, nothing_known, scope, standings
 from nlu.urgency import floor, points, signals
 

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from bot.domain.errors import BadData, Unknown
 from nlu.calibration import Logistic
 from nlu.ordinal import Step
-from nlu.roles import Role
+from nlu.rules.roles import Role
 from nlu.soundness import check
 
 EMBEDDED = "embedded"

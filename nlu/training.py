@@ -22,8 +22,8 @@ from msgspec import Struct
 from bot.domain.errors import BadData, EngineUnavailable
 from nlu import boost as boosting
 from nlu.models import Models
-from nlu.patterns import slow_text
 from nlu.reading import read_training
+from nlu.rules.patterns import slow_text
 
 KEEP = 10  # models that stay in the folder
 BAD_DATA = 3  # exit code of the child when the data are to blame, not the training

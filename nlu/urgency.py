@@ -17,8 +17,8 @@ from msgspec import Struct
 from bot.domain.understanding import Context, Level, Sentiment, Urgency
 from nlu.features import visible
 from nlu.ordinal import Graded
-from nlu.quotes import own_words, straight
-from nlu.signals import Signal, candidates, matches
+from nlu.rules.quotes import own_words, straight
+from nlu.rules.signals import Signal, candidates, matches
 
 HIGH_AT, CRITICAL_AT = 3.0, 10.0  # points
 FULL_SCORE = 12.0  # points that make the score 1

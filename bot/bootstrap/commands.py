@@ -37,14 +37,14 @@ from bot.domain.ports import (
     User,
 )
 from bot.web.console.passwords import hash_password
-from nlu.comparison import Against, Comparison, against, compare
-from nlu.decline import decline
 from nlu.evaluation import Pairs, Report, ask, cross_validation, report
+from nlu.evaluation.comparison import Against, Comparison, against, compare
+from nlu.evaluation.decline import decline
+from nlu.evaluation.page import page
+from nlu.evaluation.promises import keep, table
+from nlu.evaluation.rendering import compared, render, trained
 from nlu.models import Model, Summary
-from nlu.page import page
-from nlu.promises import keep, table
 from nlu.reading import TrainingData, read
-from nlu.rendering import compared, render, trained
 from nlu.training import TrainedModel
 
 PATIENCE = 15.0  # seconds `replay` and `chat` wait for the bot

@@ -17,8 +17,8 @@ from bot.domain.errors import BadData, Unknown
 from bot.domain.ports import Files, Store, Understander
 from bot.services.sharing import SharedModels
 from bot.services.tuning import Tuning
+from nlu.evaluation.promises import Kept, Table, keep, table
 from nlu.models import Model, Models, Summary
-from nlu.promises import Kept, Table, keep, table
 
 GONE = "live, and its file is missing: put it back, or run `switchboard rollback`"
 

@@ -18,7 +18,7 @@ from nlu.boost.encoder import Encoder
 from nlu.boost.wordpiece import WordPiece
 from nlu.calibration import Floats
 from nlu.features import normalise, tokens
-from nlu.language import language
+from nlu.rules.language import language
 
 NAME = "all-MiniLM-L6-v2"
 WEIGHT = 2.0  # beside n-grams of length one; measured on Banking77

@@ -58,9 +58,9 @@ async def test_an_urgent_case_overtakes_two_hundred_others_and_none_starves(
         worker = here.here.make_worker()
         await worker.start()
         await until(lambda: len(slack.cards()) > CASES / 10)
-        before = len(slack.posted())
         here.here.knows("Fire!", URGENT)
         await person(here, CASES, "Fire!")
+        before = len(slack.posted())
         await until(lambda: any("🔴" in slack.words(card) for card in slack.cards()))
         assert len(slack.posted()) - before < CASES / 10
         await until(lambda: len(slack.posted()) == 2 * (CASES + 1))

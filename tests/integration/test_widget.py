@@ -245,7 +245,8 @@ async def test_only_the_last_question_can_be_answered_and_only_once(widget: Widg
     await widget.line("Zweite Frage").get_by_role("button", name="Gern").click()
     await expect(widget.line("Zweite Frage").get_by_role("button", name="Nein")).to_be_disabled()
     await expect(widget.log.locator("li.mine").last).to_have_attribute("data-state", "stored")
-    assert (await widget.chat.events())[-1].inbound.press == Press(question="q2", choice="affirm")
+    pressed = [event.inbound.press for event in await widget.chat.events() if event.inbound.press]
+    assert pressed == [Press(question="q2", choice="affirm")]  # receipts come whenever they come
 
 
 async def test_text_is_text_and_addresses_are_links(widget: Widget) -> None:

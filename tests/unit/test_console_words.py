@@ -25,7 +25,7 @@ from bot.web.console.texts import TEXTS
 from bot.web.console.timeline import Vocabulary
 from bot.web.console.visits import Rank
 from handoff.words import LANGUAGES
-from nlu.signals import SIGNALS
+from nlu.rules.signals import SIGNALS
 from nlu.urgency import signals
 
 SOURCES = Path(TEMPLATES).parent

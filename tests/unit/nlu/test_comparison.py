@@ -8,13 +8,13 @@ import pytest
 from msgspec.structs import replace
 
 from bot.domain.understanding import Level
-from nlu.chance import at_least, hidden, sign_test
-from nlu.comparison import Comparison, against, compare
 from nlu.evaluation import ask, report
+from nlu.evaluation.chance import at_least, hidden, sign_test
+from nlu.evaluation.comparison import Comparison, against, compare
+from nlu.evaluation.page import page
+from nlu.evaluation.rendering import compared, trained
 from nlu.models import Model
-from nlu.page import page
 from nlu.reading import TrainingData
-from nlu.rendering import compared, trained
 from nlu.training import TrainedModel
 from tests.unit.nlu.test_evaluation import Told, example
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from nlu.decline import decline
+from nlu.evaluation.decline import decline
 from nlu.models import Model
 
 

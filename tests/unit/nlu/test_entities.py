@@ -6,8 +6,8 @@ import pytest
 
 from bot.domain.understanding import Context, Entity
 from nlu.entities import Entities
-from nlu.listed import LONGEST
 from nlu.models import Knowledge
+from nlu.rules.listed import LONGEST
 
 BUILT_IN = Entities(Knowledge())
 ASKED = Context(expects="order_number")

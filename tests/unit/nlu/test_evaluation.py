@@ -9,15 +9,14 @@ import pytest
 from msgspec.structs import replace
 
 from bot.domain.understanding import Context, Intent, Level, Understanding, Urgency
-from nlu import words
 from nlu.embedded import Embedded
-from nlu.evaluation import PROMISES, Promise, Report, cross_validation, evaluate
+from nlu.evaluation import PROMISES, Promise, Report, cross_validation, evaluate, words
+from nlu.evaluation.page import page
+from nlu.evaluation.plots import Axis, Box, Plot
+from nlu.evaluation.promises import keep, table
+from nlu.evaluation.rendering import render
 from nlu.models import Model
-from nlu.page import page
-from nlu.plots import Axis, Box, Plot
-from nlu.promises import keep, table
 from nlu.reading import Example, TrainingData, read
-from nlu.rendering import render
 
 
 class Told:

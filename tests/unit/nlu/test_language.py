@@ -3,7 +3,7 @@
 import pytest
 
 from nlu.features import normalise, tokens
-from nlu.language import language
+from nlu.rules.language import language
 
 
 def told(text: str, hint: str = "") -> str:

@@ -17,7 +17,7 @@ from bot.domain.errors import BadData, Unknown
 from nlu import models
 from nlu.calibration import Logistic
 from nlu.models import Facts, Knowledge, Model, Models, out_of_fold
-from nlu.roles import Role
+from nlu.rules.roles import Role
 from tests.unit.nlu.conftest import NOW
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from bot.domain.errors import BadData
-from nlu.patterns import openings, slow_text
 from nlu.reading import read
+from nlu.rules.patterns import openings, slow_text
 from nlu.training import train
 
 STARTER = Path(__file__).parents[3] / "nlu" / "data"

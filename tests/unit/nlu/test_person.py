@@ -5,7 +5,7 @@ import time
 import pytest
 
 from nlu.features import normalise, tokens
-from nlu.person import wants_person
+from nlu.rules.person import wants_person
 
 ASKS = (
     "give me a fucking human",

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from nlu.evaluation.promises import NEVER, Table, keep, table
 from nlu.models import Model
-from nlu.promises import NEVER, Table, keep, table
 
 INTENTS = ("a", "b", "out_of_scope")
 

@@ -3,7 +3,7 @@
 import pytest
 
 from nlu.features import normalise, tokens
-from nlu.sentiment import sentiment
+from nlu.rules.sentiment import sentiment
 
 
 def label(text: str) -> str:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from nlu.patterns import openings
 from nlu.reading import read
-from nlu.signals import OPENING, SIGNALS, candidates, matches
+from nlu.rules.patterns import openings
+from nlu.rules.signals import OPENING, SIGNALS, candidates, matches
 
 STARTER = Path(__file__).parents[3] / "nlu" / "data"
 

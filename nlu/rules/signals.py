@@ -14,7 +14,7 @@ from functools import lru_cache
 from msgspec import Struct
 
 from bot.domain.understanding import Level
-from nlu.patterns import openings
+from nlu.rules.patterns import openings
 
 
 class Signal(Struct, frozen=True, eq=False):

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 from nlu.features import LONGEST_WORD
-from nlu.quotes import own_words, straight
+from nlu.rules.quotes import own_words, straight
 
 _ENDINGS = ("", "e", "en", "em", "er", "es")
 

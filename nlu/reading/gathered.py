@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from msgspec.structs import replace
 
 from bot.domain.understanding import Level
-from nlu import doubts, nodes
-from nlu.examples import Example, Regex, TrainingData
-from nlu.listed import key
+from nlu.reading import doubts, nodes
+from nlu.reading.examples import Example, Regex, TrainingData
+from nlu.rules.listed import key
 
 
 class Gathered:

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from bot.domain.understanding import Entity
-from nlu.nodes import CONTROL
+from nlu.reading.nodes import CONTROL
 
 MARK = re.compile(r"\[(?P<text>[^\[\]]+)\](?:\((?P<name>[^()]+)\)|(?P<json>\{[^{}]*\}))")
 KEYS = ("entity", "value", "role", "group")

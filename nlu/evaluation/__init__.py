@@ -1,4 +1,4 @@
-"""How good an engine is on examples it has not seen, in numbers; `nlu.rendering` and `nlu.page` show them."""
+"""How good an engine is on examples it has not seen, in numbers; `rendering` and `page` show them."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from bot.domain.ports import Understander
 from bot.domain.understanding import Context, Intent, Level, Understanding
 from nlu.calibration import BINS, calibration_error, macro_f1, separation
-from nlu.chance import CHANCE, at_least
+from nlu.evaluation.chance import CHANCE, at_least
+from nlu.evaluation.promises import NEVER, Kept, keep, table
 from nlu.features import normalise, tokens
 from nlu.models import OUT_OF_SCOPE, Model, learned, out_of_fold
-from nlu.promises import NEVER, Kept, keep, table
 from nlu.reading import Example, TrainingData
 
 BREATH = 50  # messages between two chances for the loop

@@ -16,11 +16,11 @@ from msgspec.structs import replace
 from ruamel.yaml.nodes import MappingNode, SequenceNode
 
 from bot.domain.errors import BadData
-from nlu import doubts, nodes
-from nlu.entries import read_entry
-from nlu.examples import Example, Regex, TrainingData
 from nlu.features import is_spoken
-from nlu.gathered import Gathered
+from nlu.reading import doubts, nodes
+from nlu.reading.entries import read_entry
+from nlu.reading.examples import Example, Regex, TrainingData
+from nlu.reading.gathered import Gathered
 
 __all__ = ["Example", "Regex", "TrainingData", "read", "read_training"]
 

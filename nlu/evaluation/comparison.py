@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from nlu.chance import CHANCE, sign_test
 from nlu.evaluation import Pairs, Report
+from nlu.evaluation.chance import CHANCE, sign_test
 from nlu.models import Facts
 
 

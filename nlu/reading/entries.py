@@ -12,9 +12,9 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from bot.domain import strict
 from bot.domain.errors import BadData
 from bot.domain.understanding import Level
-from nlu import marks, nodes
-from nlu.examples import Example, Regex
-from nlu.gathered import Gathered
+from nlu.reading import marks, nodes
+from nlu.reading.examples import Example, Regex
+from nlu.reading.gathered import Gathered
 
 ENTRY, ITEM = ("examples", "metadata"), ("text", "metadata")  # the keys they may have
 LIKE_URGENCY, VERY_LIKE_URGENCY = 0.6, 0.85  # of a key with a level, and with anything else

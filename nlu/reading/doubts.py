@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 
-from nlu.examples import Example, TrainingData, marked
-from nlu.listed import LONGEST, key, pieces
-from nlu.nodes import short
+from nlu.reading.examples import Example, TrainingData, marked
+from nlu.reading.nodes import short
+from nlu.rules.listed import LONGEST, key, pieces
 
 FEW_EXAMPLES = 5  # below this an intent cannot be cross-validated properly
 LONGEST_CODE = 24  # characters of a spelling that regexes are tried on: slow ones are not sorted out yet

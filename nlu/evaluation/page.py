@@ -7,11 +7,10 @@ from html import escape
 from pathlib import Path
 
 from bot.domain.understanding import Level
-from nlu import words
-from nlu.comparison import Change, Comparison
-from nlu.evaluation import Automation, Bin, IntentScore, Promise, Report, UrgencyScore
-from nlu.plots import Axis, Plot
-from nlu.words import count
+from nlu.evaluation import Automation, Bin, IntentScore, Promise, Report, UrgencyScore, words
+from nlu.evaluation.comparison import Change, Comparison
+from nlu.evaluation.plots import Axis, Plot
+from nlu.evaluation.words import count
 
 SHOWN = 100  # rows of a list; the JSON has all
 LEAKS = 5  # learned messages by name; of more, their number says enough

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from nlu import words
 from nlu.calibration import SURE
-from nlu.comparison import Against, Change, Comparison
-from nlu.evaluation import Promise, Report
+from nlu.evaluation import Promise, Report, words
+from nlu.evaluation.comparison import Against, Change, Comparison
+from nlu.evaluation.words import count, names
 from nlu.training import TrainedModel
-from nlu.words import count, names
 
 SHOWN = 5  # lines of each list
 NOTHING = "(nothing)"  # where no intent was named

@@ -9,7 +9,7 @@ from itertools import chain
 from msgspec import Struct
 
 from bot.domain.understanding import Entity
-from nlu.listed import key
+from nlu.rules.listed import key
 
 # What `nlu.entities` finds by itself, by the look of it.
 FOUND_BY_RULE = frozenset("order_number email url iban date amount phone".split())
