@@ -10,8 +10,7 @@ CHANCE = 0.05  # what is this likely to be chance is called that
 def sign_test(gained: int, lost: int) -> float:
     """Two-sided: as McNemar's test, exact."""
     total, fewer = gained + lost, min(gained, lost)
-    tail = sum(math.comb(total, count) for count in range(fewer + 1))
-    return min(1.0, 2 * tail / (1 << total))  # of whole numbers, which no number of messages is too large for
+    return min(1.0, 2 * math.fsum(_exactly(count, total, 0.5) for count in range(fewer + 1)))
 
 
 def at_least(count: int, total: int, share: float) -> float:

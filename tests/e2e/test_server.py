@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import resource
+import shutil
 import signal
 from pathlib import Path
 
@@ -259,8 +260,9 @@ async def test_a_lookup_that_does_not_answer_hands_off(
         await broken.stop()
 
 
-async def test_a_damaged_model_file_says_what_to_do(tmp_path: Path, http: aiohttp.ClientSession) -> None:
+async def test_a_damaged_model_file_says_what_to_do(tmp_path: Path, models: Path) -> None:
     own = tmp_path / "models"
+    shutil.copytree(models, own)
     async with serving(tmp_path, own):
         pass
     (file,) = own.glob("*.npz")

@@ -200,12 +200,12 @@ async def test_an_index_that_the_schema_asks_for_later_is_made(
 # ── What cannot be opened, and what the doctor says ─────────────────────────────────────────────
 
 
-async def findings(url: str) -> list[tuple[str, str]]:
-    return [(found.status, found.detail) for found in await MongoStore(url, patience=IMPATIENT).check()]
+async def findings(url: str, patience: timedelta = IMPATIENT) -> list[tuple[str, str]]:
+    return [(found.status, found.detail) for found in await MongoStore(url, patience=patience).check()]
 
 
 async def test_the_doctor_measures_and_knows_what_one_member_means(mongo_url: str) -> None:
-    found = await findings(mongo_url)
+    found = await findings(mongo_url, timedelta(seconds=10))
     assert [status for status, _ in found] == ["ok", "ok", "ok", "warn", "ok", "ok"]
     said = " · ".join(detail for _, detail in found)
     for words in (

@@ -137,9 +137,10 @@ async def test_a_module_of_the_users_own_with_a_name_like_pythons_is_left_alone(
 
 
 PARENT = """
-import asyncio, sys
+import asyncio, signal, sys
 from pathlib import Path
 from nlu.training import train
+signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background of a shell it would be ignored
 sys.executable, data = sys.argv[1:]
 asyncio.run(train([Path(data)], Path(data).parent))
 """
