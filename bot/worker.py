@@ -129,8 +129,8 @@ class Worker:
         except asyncio.CancelledError:
             later = Later(delay=timedelta())  # somebody else goes on with it
             raise
-        except StoreUnavailable:
-            log.warning("store.unavailable", work=held.work)
+        except StoreUnavailable as exc:
+            log.warning("store.unavailable", work=held.work, why=str(exc))
         except Exception:
             log.exception("work.broke", work=held.work)
         finally:
@@ -237,7 +237,7 @@ async def _every(seconds: float, step: Step) -> None:
 async def _tried(step: Step) -> None:
     try:
         await step()
-    except StoreUnavailable:
-        log.warning("store.unavailable", work="timer")
+    except StoreUnavailable as exc:
+        log.warning("store.unavailable", work="timer", why=str(exc))
     except Exception:
         log.exception("timer.broke")

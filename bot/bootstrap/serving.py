@@ -321,8 +321,8 @@ async def _follow(parts: Parts) -> None:
         try:
             await parts.tuning.follow()
             await parts.follow_answers()
-        except StoreUnavailable:
-            log.warning("store.unavailable", work="follow")
+        except StoreUnavailable as exc:
+            log.warning("store.unavailable", work="follow", why=str(exc))
         except Exception:
             log.exception("follow.broke")
 

@@ -429,6 +429,7 @@ class Sending:
         """The row's new state, its message's and the handoff it calls for, in one transaction.
 
         Receipts may have moved the message on, and others the case: then once more with what is known now.
+        Raises `StoreUnavailable` when that goes on and on; the row stays `sending`, in doubt.
         """
         for _ in range(TRIES):
             message = await self._store.get(Message, row.message) if row.message else None
@@ -443,6 +444,7 @@ class Sending:
             outcome = await self._commit(Changes(writes=tuple(writes)))
             if isinstance(outcome, Applied) or getattr(outcome, "kind", None) is OutboxRow:
                 return
+        raise StoreUnavailable(f"What became of outbox row {row.id} could not be stored; try again.")
 
 
 def _actor(row: OutboxRow) -> str:

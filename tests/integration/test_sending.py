@@ -10,11 +10,11 @@ import pytest
 from msgspec.structs import replace
 
 from bot.domain.cases import CaseState, Reason
-from bot.domain.errors import SendDeferred, SendInDoubt, SendRejected
+from bot.domain.errors import SendDeferred, SendInDoubt, SendRejected, StoreUnavailable
 from bot.domain.journal import Did, Entry
-from bot.domain.messages import MessageState
+from bot.domain.messages import Message, MessageState
 from bot.domain.outbox import Receipt
-from bot.domain.ports import Act, Changes, Insert, Outcome, Payload, Rate, Update, Write
+from bot.domain.ports import Act, Changes, Conflict, Insert, Outcome, Payload, Rate, Update, Write
 from bot.queues.memory import MemoryPace
 from tests.builders import HERE, inbound
 from tests.fakes.channel import AskableChannel, FakeChannel
@@ -109,6 +109,26 @@ async def test_a_failure_and_the_person_it_calls_are_one_transaction(here: World
     (unit,) = [unit for unit in units if any(is_new(write, case.id) for write in unit.writes)]
     facts = [write.record for write in unit.writes if isinstance(write, Insert)]
     assert Did.FAILED in {fact.kind for fact in facts if isinstance(fact, Entry)}
+
+
+async def test_what_became_of_a_row_is_asked_where_it_could_not_be_stored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Others change the message faster than we can write: that is said aloud, and nothing goes twice."""
+    async with world(tmp_path, channel=AskableChannel()) as here:
+        await here.receive(inbound("When are you open?"))
+        await here.answer()
+        with monkeypatch.context() as patch:
+            patch.setattr(here.sending, "_commit", lambda _: _always(Conflict(kind=Message, id="m1")))
+            with pytest.raises(StoreUnavailable, match="could not be stored"):
+                await here.send()
+        await here.send()
+        assert here.channel.texts == ["About hours."]
+        assert (await here.transcript())[1].state is MessageState.SENT
+
+
+async def _always(outcome: Outcome) -> Outcome:
+    return outcome
 
 
 def watched(here: World) -> list[Changes]:
