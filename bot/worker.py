@@ -12,12 +12,13 @@ import structlog
 from msgspec.structs import replace
 
 from bot import metrics
+from bot.domain.accounts import Session
 from bot.domain.cases import Case
 from bot.domain.desks import DeskEvent
 from bot.domain.errors import StoreUnavailable
 from bot.domain.messages import Event, EventState, Fetch, MessageState
 from bot.domain.outbox import WAITING, OutboxRow
-from bot.domain.ports import Changes, Clock, Delete, Held, Later, Query, Queue, Session, Store, Update, Work
+from bot.domain.ports import Changes, Clock, Delete, Held, Later, Query, Queue, Store, Update, Work
 from bot.services.answering import Answering
 from bot.services.attending import Attending
 from bot.services.fetching import Fetching

@@ -8,12 +8,13 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from bot.domain import cases, drafts
+from bot.domain.actions import AgentAction
 from bot.domain.cases import Agent, Case, CaseState
 from bot.domain.errors import NotAllowed, NotYet, Unknown
 from bot.domain.journal import Did
 from bot.domain.messages import Address, Author, AuthorKind, Direction, Message, MessageState
 from bot.domain.outbox import WAITING, Destination, OutboxRow, Posting
-from bot.domain.ports import AgentAction, Capabilities, Insert, NewId, Query, Store, Update, Write
+from bot.domain.ports import Capabilities, Insert, NewId, Query, Store, Update, Write
 from handoff.policy import HandoffRules, for_customer, lease
 
 UNSENT_CASE = {MessageState.FAILED, MessageState.IN_DOUBT, MessageState.CANCELLED}

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from bot import metrics
 from bot.domain import cases, drafts
+from bot.domain.actions import Act, ActionDone, AgentAction, Label
 from bot.domain.answers import AnswerBook
 from bot.domain.cases import Agent, Case, CaseState, Reason
 from bot.domain.errors import NotAllowed, TooLate, Unknown
@@ -17,9 +18,6 @@ from bot.domain.journal import Did
 from bot.domain.messages import Address, Message, MessageState
 from bot.domain.outbox import WAITING, Destination, OutboxRow, Posting
 from bot.domain.ports import (
-    Act,
-    ActionDone,
-    AgentAction,
     Applied,
     Capabilities,
     Changes,
@@ -28,7 +26,6 @@ from bot.domain.ports import (
     Conflict,
     Duplicate,
     Insert,
-    Label,
     NewId,
     Query,
     Store,

@@ -16,13 +16,14 @@ import aiohttp
 from aiohttp import CookieJar, FormData
 from aiohttp.test_utils import TestClient, TestServer
 
+from bot.domain.accounts import Session, User
 from bot.domain.brand import Brand
 from bot.domain.cases import Agent, Case, CaseState, Handoff, Reason
 from bot.domain.drafts import entry
 from bot.domain.journal import Did
 from bot.domain.messages import BOT, Author, AuthorKind, Direction, Message, MessageState, Role
 from bot.domain.outbox import Destination, OutboxRow
-from bot.domain.ports import Applied, Changes, Insert, Query, Session, User, Write
+from bot.domain.ports import Applied, Changes, Insert, Query, Write
 from bot.domain.understanding import Level, Urgency
 from bot.stores.files import LocalFiles
 from bot.web import app as application

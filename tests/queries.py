@@ -11,13 +11,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
+from bot.domain.accounts import Session, User
+from bot.domain.actions import Label
 from bot.domain.cases import Case, CaseState
 from bot.domain.customers import Customer, Identity
 from bot.domain.desks import Alarm, DeskEvent, SavedAnswer
 from bot.domain.journal import Did, Entry
 from bot.domain.messages import Event, EventState, FeedEntry, Fetch, Message, MessageState
 from bot.domain.outbox import UNSENT, OutboxRow
-from bot.domain.ports import Label, Query, Session, User
+from bot.domain.ports import Query
 from tests.contracts.records import NOW
 
 T = TypeVar("T")

@@ -9,11 +9,12 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from bot.domain.actions import Act, AgentAction
 from bot.domain.cases import Case
 from bot.domain.journal import Did, Entry
 from bot.domain.messages import Event, Fetch, Inbound, Message
 from bot.domain.outbox import OutboxRow
-from bot.domain.ports import Act, AgentAction, Desk, Later, NewId, Pace, Query, Store
+from bot.domain.ports import Desk, Later, NewId, Pace, Query, Store
 from bot.domain.turns import Policy
 from bot.domain.understanding import Understanding
 from bot.queues.memory import MemoryBroadcast, MemoryPace, MemoryQueue

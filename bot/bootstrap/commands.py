@@ -22,20 +22,11 @@ from bot.bootstrap.models import Shelf
 from bot.bootstrap.parts import Parts, assembled
 from bot.bootstrap.serving import have_a_model
 from bot.config import Account, Settings, Url
+from bot.domain.accounts import Session, User
 from bot.domain.errors import BadData, TooLate, Unknown
 from bot.domain.ids import new_id
 from bot.domain.messages import Address, Direction, Event, EventKind, EventState, Inbound, Message
-from bot.domain.ports import (
-    Applied,
-    Changes,
-    Connector,
-    Delete,
-    Insert,
-    Query,
-    Request,
-    Session,
-    User,
-)
+from bot.domain.ports import Applied, Changes, Connector, Delete, Insert, Query, Request
 from bot.web.console.passwords import hash_password
 from nlu.evaluation import Pairs, Report, ask, cross_validation, report
 from nlu.evaluation.comparison import Against, Comparison, against, compare

@@ -12,8 +12,9 @@ from pathlib import Path
 
 from bot.bootstrap.engines import now, store_path
 from bot.config import ConfigError, Settings
+from bot.domain.accounts import Setting
 from bot.domain.customers import Customer
-from bot.domain.ports import Applied, Changes, Insert, Query, Setting, Store, Update
+from bot.domain.ports import Applied, Changes, Insert, Query, Store, Update
 
 BYTES = 32
 SHORTEST = 32  # characters of one that is given

@@ -27,6 +27,7 @@ from bot.bootstrap.engines import now, store_path
 from bot.bootstrap.parts import Parts, assembled, web_context
 from bot.bootstrap.unfinished import unfinished
 from bot.config import ConfigError, Settings
+from bot.domain.accounts import Setting, User
 from bot.domain.errors import (
     BadData,
     EngineUnavailable,
@@ -35,7 +36,7 @@ from bot.domain.errors import (
     TooLate,
     Unknown,
 )
-from bot.domain.ports import Add, Applied, Changes, Checks, Delete, Insert, Query, Runs, Setting, Update, User
+from bot.domain.ports import Add, Applied, Changes, Checks, Delete, Insert, Query, Runs, Update
 from bot.web import app as application
 from bot.web.console.passwords import hash_password
 from bot.web.probes import Probe

@@ -10,7 +10,8 @@ from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 from msgspec import Struct, field
 
-from bot.domain.cases import Agent, Case
+from bot.domain.actions import AgentAction
+from bot.domain.cases import Case
 from bot.domain.desks import DeskEvent, Gone, Post
 from bot.domain.messages import Attachment, Inbound, Message
 from bot.domain.outbox import Posting, Receipt
@@ -354,74 +355,6 @@ class Polls(Protocol):
         """Until cancelled; nothing may be told to have arrived that was not stored."""
 
 
-class Act(StrEnum):
-    """What an agent can do with a case, at any desk."""
-
-    CLAIM = "claim"
-    ASSIGN = "assign"
-    REPLY = "reply"
-    SAY = "say"  # said under a card: the owner's words go to the customer, anybody else's are a note
-    SEND_NOW = "send_now"  # what waits in its undo window, or was held
-    NOTE = "note"
-    RELEASE = "release"
-    RESOLVE = "resolve"
-    SNOOZE = "snooze"
-    MOVE = "move"
-    RELABEL = "relabel"
-    SET_URGENCY = "set_urgency"
-    RETRY = "retry"
-    ARRIVED = "arrived"  # a message in doubt did arrive
-    RETURN_TO_BOT = "return_to_bot"
-    EDIT = "edit"  # put one's own words in other words, also those that were sent
-    DELETE = "delete"  # take one's own words back
-
-
-class AgentAction(Struct, frozen=True, kw_only=True):
-    """What an agent did at a desk; the same `id` again changes nothing."""
-
-    id: str
-    case: str
-    agent: Agent
-    action: Act
-    at: datetime
-    text: str = ""  # reply, say, note, edit
-    written: str = ""  # say, and edit or delete where it was said: the desk's own name for it
-    was: str = ""  # say: its first words, where those were changed before we came to it
-    reworded: bool = False  # say: it was changed before we heard of it, so it may have been a note
-    attachments: tuple[Attachment, ...] = ()
-    to: Agent | None = None  # assign
-    until: datetime | None = None  # snooze
-    department: str = ""  # move
-    intent: str = ""  # relabel
-    # relabel, retry, arrived, edit, delete, send_now: which one; reply: the one it answers; claim: a note to send
-    message: str = ""
-    level: str = ""  # set_urgency
-    outcome: str = ""  # resolve
-
-
-class ActionDone(Struct, frozen=True, kw_only=True):
-    """Remembers a client's action id, so that the same click twice is one action."""
-
-    id: str
-    case: str
-    action: str
-    message: str = ""  # the message it made
-    at: datetime
-
-
-class Label(Struct, frozen=True, kw_only=True):
-    """A person said what was really meant; becomes training data after a supervisor's look."""
-
-    id: str
-    message: str
-    case: str
-    intent: str = ""
-    urgency: str = ""
-    was: str = ""
-    author: str
-    at: datetime
-
-
 class Desk(Protocol):
     """Where agents work; a destination of the outbox like any channel."""
 
@@ -512,37 +445,3 @@ class Files(Protocol):
     async def delete(self, key: str) -> None: ...
     async def keys(self) -> list[str]:
         """Of all files, in no order."""
-
-
-# ── Console accounts and settings ───────────────────────────────────────────────────────────────
-
-
-class User(Struct, frozen=True, kw_only=True):
-    id: str  # the name they log in with
-    role: str  # agent, supervisor, admin
-    password: str  # argon2 hash
-    created_at: datetime
-    version: int = 0
-
-    def __repr__(self) -> str:
-        return f"<User {self.id} {self.role}>"
-
-
-class Session(Struct, frozen=True, kw_only=True):
-    id: str  # hash of the cookie's token
-    user: str
-    csrf: str
-    created_at: datetime
-    expires_at: datetime
-
-    def __repr__(self) -> str:
-        return f"<Session of {self.user}>"
-
-
-class Setting(Struct, frozen=True, kw_only=True):
-    """A value that every process follows within two seconds ("model" → live and previous model)."""
-
-    id: str
-    value: dict[str, Any]
-    at: datetime
-    version: int = 0

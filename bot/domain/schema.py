@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from bot.domain.accounts import Session, Setting, User
+from bot.domain.actions import ActionDone, Label
 from bot.domain.cases import Case
 from bot.domain.customers import Customer, Identity
 from bot.domain.desks import Alarm, DeskEvent, SavedAnswer
 from bot.domain.journal import Entry
 from bot.domain.messages import Event, FeedEntry, Fetch, Message
 from bot.domain.outbox import OutboxRow, Posted
-from bot.domain.ports import ActionDone, Label, Session, Setting, User
 
 
 class Collection(Struct, frozen=True, kw_only=True):

@@ -10,23 +10,12 @@ from msgspec import Raw
 from msgspec.structs import replace
 
 from bot import metrics
+from bot.domain.actions import Act, ActionDone, AgentAction
 from bot.domain.cases import Case
 from bot.domain.desks import DeskEvent, Gone
 from bot.domain.errors import NotAllowed, NotYet, SendDeferred, SendError, StoreUnavailable, TooLate, Unknown
 from bot.domain.messages import Direction, EventState, Message
-from bot.domain.ports import (
-    Act,
-    ActionDone,
-    AgentAction,
-    Changes,
-    Clock,
-    Desk,
-    Hears,
-    Later,
-    Query,
-    Store,
-    Update,
-)
+from bot.domain.ports import Changes, Clock, Desk, Hears, Later, Query, Store, Update
 from handoff.policy import for_customer
 from handoff.speech import STAYS_A_NOTE
 from handoff.takeover import Takeover

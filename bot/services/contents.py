@@ -6,9 +6,10 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
+from bot.domain.accounts import Setting
 from bot.domain.answers import AnswerBook
 from bot.domain.errors import BadData, TooLate
-from bot.domain.ports import Applied, Changes, Clock, Insert, Setting, Store, Update
+from bot.domain.ports import Applied, Changes, Clock, Insert, Store, Update
 
 log = structlog.get_logger()
 

@@ -8,21 +8,9 @@ from typing import Any
 
 from msgspec import Struct
 
+from bot.domain.accounts import Setting
 from bot.domain.errors import BadData, StoreUnavailable
-from bot.domain.ports import (
-    Add,
-    Applied,
-    Changes,
-    Clock,
-    Delete,
-    Files,
-    Insert,
-    Movable,
-    Query,
-    Setting,
-    Store,
-    Write,
-)
+from bot.domain.ports import Add, Applied, Changes, Clock, Delete, Files, Insert, Movable, Query, Store, Write
 from bot.domain.schema import COLLECTIONS
 
 MARK = "copying"  # the setting of a store that is not complete yet

@@ -9,12 +9,13 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from bot.domain.actions import Label
 from bot.domain.cases import Case, CaseState
 from bot.domain.errors import MalformedPayload, Unknown
 from bot.domain.journal import Did, Entry
 from bot.domain.messages import Event, EventState, Message, MessageState
 from bot.domain.outbox import UNSENT, OutboxRow
-from bot.domain.ports import Clock, Label, Query, Store
+from bot.domain.ports import Clock, Query, Store
 from bot.domain.routing import Department, business_time
 
 PAGE = 50

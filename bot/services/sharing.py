@@ -8,8 +8,9 @@ from typing import Any, Protocol
 
 import structlog
 
+from bot.domain.accounts import Setting
 from bot.domain.errors import StoreUnavailable
-from bot.domain.ports import Applied, Changes, Clock, Files, Insert, Setting, Store, Update
+from bot.domain.ports import Applied, Changes, Clock, Files, Insert, Store, Update
 
 log = structlog.get_logger()
 

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
+from bot.domain.accounts import Setting
 from bot.domain.errors import (
     BadData,
     EngineUnavailable,
@@ -15,7 +16,7 @@ from bot.domain.errors import (
     Unknown,
 )
 from bot.domain.journal import Did, Entry
-from bot.domain.ports import Applied, Changes, Clock, Insert, Prepares, Setting, Store, Understander, Update
+from bot.domain.ports import Applied, Changes, Clock, Insert, Prepares, Store, Understander, Update
 from bot.domain.understanding import Context, Understanding
 
 log = structlog.get_logger()

@@ -11,11 +11,11 @@ import msgspec
 from aiohttp import web
 from msgspec import Meta, Struct
 
+from bot.domain.actions import Act, AgentAction
 from bot.domain.cases import Agent, Case
 from bot.domain.errors import BadSignature, MalformedPayload
 from bot.domain.journal import Entry
 from bot.domain.messages import Message
-from bot.domain.ports import Act, AgentAction
 from bot.domain.understanding import Context
 from bot.web.context import WEB
 from bot.web.headers import octets

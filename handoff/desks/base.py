@@ -8,9 +8,10 @@ from typing import Any
 import aiohttp
 from msgspec import Struct
 
+from bot.domain.actions import AgentAction
 from bot.domain.brand import Brand
 from bot.domain.cases import Agent, Case
-from bot.domain.ports import AgentAction, Clock, Commit, Files, NewId, Store
+from bot.domain.ports import Clock, Commit, Files, NewId, Store
 from bot.domain.routing import Department
 
 

@@ -7,6 +7,8 @@ from typing import Any
 from msgspec import Raw, Struct
 from msgspec.structs import replace
 
+from bot.domain.accounts import Session, Setting, User
+from bot.domain.actions import ActionDone, Label
 from bot.domain.cases import Agent, Case, CaseState, Handoff, Matter, Reason
 from bot.domain.customers import Customer, Identity
 from bot.domain.desks import Alarm, DeskEvent, SavedAnswer
@@ -30,7 +32,6 @@ from bot.domain.messages import (
     Role,
 )
 from bot.domain.outbox import Destination, OutboxRow, Posted
-from bot.domain.ports import ActionDone, Label, Session, Setting, User
 from bot.domain.understanding import Level, Urgency
 
 NOW = datetime(2026, 3, 29, 1, 59, 59, 123456, tzinfo=UTC)

@@ -8,6 +8,7 @@ import pytest
 from msgspec import Raw, Struct
 from msgspec.structs import replace
 
+from bot.domain.accounts import Session, Setting
 from bot.domain.cases import Case, CaseState
 from bot.domain.customers import Customer
 from bot.domain.errors import StoreUnavailable
@@ -25,8 +26,6 @@ from bot.domain.ports import (
     Movable,
     Outcome,
     Query,
-    Session,
-    Setting,
     Store,
     Update,
     Write,

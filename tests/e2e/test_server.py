@@ -11,7 +11,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from bot.domain.ports import Query, User
+from bot.domain.accounts import User
+from bot.domain.ports import Query
 from bot.stores.sqlite import SqliteStore
 from tests.e2e.server import ROOT, Api, Customer, Server, serving
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from bot.domain.actions import AgentAction
 from bot.domain.cases import Case
 from bot.domain.desks import Card, DeskEvent, Gone, Left, Mark, Post, Story
 from bot.domain.errors import BadSignature, SendError
 from bot.domain.outbox import Posting, Receipt
-from bot.domain.ports import AgentAction, Payload, Rate, Request, Response
+from bot.domain.ports import Payload, Rate, Request, Response
 
 
 class FakeDesk:

@@ -14,6 +14,8 @@ import msgspec
 import pytest
 from aiohttp import ClientTimeout
 
+from bot.domain.accounts import User
+from bot.domain.actions import Act, Label
 from bot.domain.cases import CaseState, Handoff, Reason
 from bot.domain.journal import Did
 from bot.domain.messages import (
@@ -26,7 +28,7 @@ from bot.domain.messages import (
     MessageState,
     topic,
 )
-from bot.domain.ports import Act, Changes, Delete, Label, Query, User
+from bot.domain.ports import Changes, Delete, Query
 from bot.domain.understanding import Level, Sentiment, Urgency
 from bot.web.console import listing
 from tests.builders import HERE, NOON, inbound

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from bot.domain.accounts import User
 from bot.domain.errors import MalformedPayload, StoreUnavailable
-from bot.domain.ports import Changes, Delete, Update, User
+from bot.domain.ports import Changes, Delete, Update
 from bot.web.console import ROUTES, auth
 from bot.web.console.passwords import hash_password, verify
 from bot.web.console.visits import Rank

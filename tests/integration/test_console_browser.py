@@ -11,9 +11,11 @@ import pytest
 from msgspec.structs import replace
 from playwright.async_api import Browser, Page, expect
 
+from bot.domain.accounts import User
+from bot.domain.actions import Act, AgentAction
 from bot.domain.cases import Agent, Case, CaseState
 from bot.domain.messages import Direction
-from bot.domain.ports import Act, AgentAction, Delete, Update, User
+from bot.domain.ports import Delete, Update
 from bot.web.console.visits import COOKIE, PATH, open_session
 from tests.console import ADA, BEN, Desk, desk
 from tests.integration.test_console import PNG

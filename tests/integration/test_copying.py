@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from bot.domain.accounts import Session, Setting
 from bot.domain.cases import Case, CaseState
 from bot.domain.errors import BadData, StoreUnavailable
 from bot.domain.journal import Entry
-from bot.domain.ports import Add, Changes, Delete, Insert, Movable, Outcome, Query, Session, Setting, Update
+from bot.domain.ports import Add, Changes, Delete, Insert, Movable, Outcome, Query, Update
 from bot.domain.schema import COLLECTIONS
 from bot.services.copying import MARK, Moved, copy_files, copy_store
 from bot.stores.files import LocalFiles

@@ -16,8 +16,9 @@ from bot.bootstrap import serving
 from bot.bootstrap.engines import now
 from bot.bootstrap.parts import Parts, assembled
 from bot.config import ConfigError, Url
+from bot.domain.accounts import Setting
 from bot.domain.errors import BadData, Unknown
-from bot.domain.ports import Changes, Insert, Setting, Understander
+from bot.domain.ports import Changes, Insert, Understander
 from bot.services.tuning import Tuning
 from tests.fakes.engine import FakeEngine
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from bot.domain.actions import Act
 from bot.domain.cases import Reason
 from bot.domain.errors import ChatMoved, SendDeferred
 from bot.domain.journal import Did
 from bot.domain.messages import Direction, Message, MessageState
-from bot.domain.ports import Act
 from tests.builders import HERE, inbound
 from tests.fakes.channel import FilesChannel
 from tests.world import World, world

@@ -11,6 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from bot import worker as loops
+from bot.domain.actions import Act
 from bot.domain.answers import Mode
 from bot.domain.cases import CaseState, Reason
 from bot.domain.customers import Customer
@@ -25,7 +26,7 @@ from bot.domain.errors import (
 )
 from bot.domain.journal import Did
 from bot.domain.messages import Attachment, AttachmentKind, Direction, EventKind, MessageState, Press
-from bot.domain.ports import Act, Changes, Delete, Work
+from bot.domain.ports import Changes, Delete, Work
 from bot.services import reporting
 from tests.builders import ADA, BEN, HERE, answer, book, inbound, policy, understanding
 from tests.fakes.channel import AskableChannel, FakeChannel

@@ -12,9 +12,9 @@ from msgspec.structs import replace
 from pymongo import MongoClient
 from pymongo.database import Database
 
+from bot.domain.accounts import Session
 from bot.domain.customers import Customer
 from bot.domain.errors import BadData, StoreUnavailable
-from bot.domain.ports import Session
 from bot.domain.schema import COLLECTIONS
 from bot.stores.driver import DURABLE, connect, database
 from bot.stores.driver import Database as AsyncDatabase

@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from bot.domain.actions import Act
 from bot.domain.cases import CaseState, Reason
 from bot.domain.errors import SendDeferred, SendInDoubt, SendRejected, StoreUnavailable
 from bot.domain.journal import Did, Entry
 from bot.domain.messages import Message, MessageState
 from bot.domain.outbox import Receipt
-from bot.domain.ports import Act, Changes, Conflict, Insert, Outcome, Payload, Rate, Update, Write
+from bot.domain.ports import Changes, Conflict, Insert, Outcome, Payload, Rate, Update, Write
 from bot.queues.memory import MemoryPace
 from tests.builders import HERE, inbound
 from tests.fakes.channel import AskableChannel, FakeChannel

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from bot.domain.actions import Act
 from bot.domain.cases import CaseState
 from bot.domain.journal import Did
 from bot.domain.messages import Direction
-from bot.domain.ports import Act
 from tests.fakes.channel import FilesChannel
 from tests.fakes.slack_blocks import elements
 from tests.slack import ADA, BEN, CLEO, Office, office, opened, said

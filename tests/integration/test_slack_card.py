@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from bot.domain.actions import Act
 from bot.domain.cases import CaseState
 from bot.domain.messages import Address
-from bot.domain.ports import Act, Capabilities
+from bot.domain.ports import Capabilities
 from bot.domain.understanding import Entity, Level, Sentiment, Urgency
 from tests.builders import ADA as AT_THE_CONSOLE
 from tests.builders import HERE, inbound, order_number, understanding

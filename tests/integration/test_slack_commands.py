@@ -11,9 +11,9 @@ from urllib.parse import urlencode
 import aiohttp
 import pytest
 
+from bot.domain.actions import Act
 from bot.domain.cases import CaseState
 from bot.domain.messages import Address
-from bot.domain.ports import Act
 from bot.domain.understanding import Level, Urgency
 from tests.builders import understanding
 from tests.fakes.channel import FilesChannel

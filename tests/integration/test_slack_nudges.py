@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from bot.domain.actions import Act
 from bot.domain.cases import CaseState
-from bot.domain.ports import Act
 from bot.domain.routing import Department, Rule, Span
 from bot.domain.understanding import Level, Urgency
 from tests.builders import rules, understanding

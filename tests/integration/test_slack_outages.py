@@ -14,12 +14,13 @@ import aiohttp
 import pytest
 from msgspec.structs import replace
 
+from bot.domain.actions import Act
 from bot.domain.cases import CaseState
 from bot.domain.errors import StoreUnavailable
 from bot.domain.journal import Did
 from bot.domain.messages import Attachment, AttachmentKind, EventKind
 from bot.domain.outbox import UNSENT, OutboxRow
-from bot.domain.ports import Act, Changes, Query
+from bot.domain.ports import Changes, Query
 from tests.builders import HERE, inbound, understanding
 from tests.fakes.channel import FilesChannel
 from tests.fakes.slack_api import Trouble

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from bot.domain.actions import Act
 from bot.domain.cases import CaseState
 from bot.domain.errors import RecipientUnreachable, SendDeferred, SendInDoubt, SendRejected, WindowClosed
 from bot.domain.messages import AuthorKind, EventKind, Message, MessageState
-from bot.domain.ports import Act
 from tests.fakes.channel import FilesChannel
 from tests.fakes.slack_workspace import Post
 from tests.slack import ADA, BEN, Office, office

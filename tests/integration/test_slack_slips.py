@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from bot.domain.actions import Act
 from bot.domain.cases import Agent, Case
 from bot.domain.errors import NotAllowed, SendDeferred, SendRejected
 from bot.domain.messages import Direction, Message, MessageState
 from bot.domain.outbox import UNSENT, OutboxRow
-from bot.domain.ports import Act, Changes, Delete, Query, Update
+from bot.domain.ports import Changes, Delete, Query, Update
 from tests.builders import rules
 from tests.fakes.channel import FilesChannel
 from tests.fakes.slack_workspace import Post

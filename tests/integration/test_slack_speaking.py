@@ -14,11 +14,12 @@ import aiohttp
 import pytest
 from msgspec.structs import replace
 
+from bot.domain.actions import Act
 from bot.domain.cases import CaseState
 from bot.domain.desks import DeskEvent
 from bot.domain.errors import SendDeferred, SendInDoubt
 from bot.domain.messages import Direction, MessageState
-from bot.domain.ports import Act, Query
+from bot.domain.ports import Query
 from handoff.desks.slack.settings import AgentSetting
 from tests.fakes.channel import FilesChannel
 from tests.fakes.slack_workspace import File, Person

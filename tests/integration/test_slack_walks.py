@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from msgspec import Struct
 
+from bot.domain.actions import Act
 from bot.domain.cases import Agent
 from bot.domain.errors import (
     NotAllowed,
@@ -23,7 +24,7 @@ from bot.domain.errors import (
     Unknown,
 )
 from bot.domain.messages import AuthorKind, Direction, MessageState
-from bot.domain.ports import Act, Payload
+from bot.domain.ports import Payload
 from tests.fakes.channel import FilesChannel
 from tests.fakes.slack_telling import Held
 from tests.fakes.slack_workspace import Post

@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
+from bot.domain.actions import Act, Label
 from bot.domain.cases import CaseState
 from bot.domain.desks import SavedAnswer
 from bot.domain.errors import SendRejected
 from bot.domain.journal import Did
 from bot.domain.messages import Direction, MessageState
-from bot.domain.ports import Act, Capabilities, Label, Query
+from bot.domain.ports import Capabilities, Query
 from tests.fakes.channel import FilesChannel
 from tests.slack import ADA, BEN, CLEO, Office, office, opened, said
 

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
+from bot.domain.actions import Act
 from bot.domain.errors import SendRejected
 from bot.domain.journal import Did
 from bot.domain.messages import Attachment, AttachmentKind, EventKind
-from bot.domain.ports import Act
 from bot.domain.routing import Department, Rule
 from tests.builders import rules
 from tests.fakes.channel import FilesChannel

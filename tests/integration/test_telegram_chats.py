@@ -12,9 +12,10 @@ import aiohttp
 import msgspec
 import pytest
 
+from bot.domain.actions import Act
 from bot.domain.messages import Event, EventKind, Message, MessageState
 from bot.domain.outbox import OutboxRow
-from bot.domain.ports import Act, Later, Query, Request
+from bot.domain.ports import Later, Query, Request
 from bot.queues.memory import MemoryPace
 from connectors.telegram import Telegram
 from tests.fakes.telegram_api import ME, TOKEN, TelegramApi, text_update

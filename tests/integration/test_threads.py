@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from bot.domain.actions import Act, AgentAction
 from bot.domain.cases import Agent, CaseState
 from bot.domain.desks import DeskEvent, Gone
 from bot.domain.errors import Misconfigured, NotAllowed, RecipientUnreachable, SendDeferred, SendInDoubt
 from bot.domain.messages import Attachment, AttachmentKind, Direction, EventState, Message, MessageState
-from bot.domain.ports import Act, AgentAction, Applied, Changes, Insert, Later, Query, Update
+from bot.domain.ports import Applied, Changes, Insert, Later, Query, Update
 from bot.domain.routing import Department, Rule, Span
 from bot.domain.understanding import Level, Urgency
 from tests.builders import inbound, rules, understanding

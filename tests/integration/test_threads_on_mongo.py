@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from bot.domain.actions import Act
 from bot.domain.desks import DeskEvent
 from bot.domain.messages import EventState
 from bot.domain.outbox import OutboxRow, Posting
-from bot.domain.ports import Act, Query
+from bot.domain.ports import Query
 from bot.stores.mongo import MongoStore
 from tests.builders import rules
 from tests.fakes.channel import FakeChannel

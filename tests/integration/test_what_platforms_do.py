@@ -10,6 +10,7 @@ import pytest
 from aiohttp import ClientSession
 from msgspec.structs import replace
 
+from bot.domain.actions import Act
 from bot.domain.cases import CaseState, Reason
 from bot.domain.customers import Identity
 from bot.domain.errors import (
@@ -31,7 +32,7 @@ from bot.domain.messages import (
     MessageState,
     Press,
 )
-from bot.domain.ports import Act, Later, Query
+from bot.domain.ports import Later, Query
 from bot.services.courtesies import Courtesies
 from tests.builders import ADA, BEN, HERE, inbound
 from tests.fakes.channel import FakeChannel, FilesChannel

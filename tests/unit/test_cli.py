@@ -21,8 +21,9 @@ from click.testing import CliRunner, Result
 import bot
 from bot.cli import cli, frame
 from bot.config import ConfigError
+from bot.domain.accounts import User
 from bot.domain.errors import BadData, Unknown
-from bot.domain.ports import Finding, User
+from bot.domain.ports import Finding
 
 ROOT = Path(__file__).parents[2]
 TRAINED = {"id": "7c21f0", "scores": {"accuracy": 0.934}, "warnings": ["few examples"]}

@@ -10,10 +10,10 @@ from zoneinfo import ZoneInfo
 import pytest
 from aiohttp.test_utils import make_mocked_request
 
+from bot.domain.actions import Act
 from bot.domain.cases import CaseState, Reason
 from bot.domain.journal import Did
 from bot.domain.messages import AttachmentKind, MessageState
-from bot.domain.ports import Act
 from bot.domain.understanding import Level
 from bot.web.console import TEMPLATES
 from bot.web.console.casepage import OUTCOMES

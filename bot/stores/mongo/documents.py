@@ -11,7 +11,9 @@ from typing import Any
 from msgspec import Struct
 from pymongo import ASCENDING, DESCENDING, DeleteOne, IndexModel, InsertOne, UpdateOne
 
-from bot.domain.ports import ActionDone, Query, Session
+from bot.domain.accounts import Session
+from bot.domain.actions import ActionDone
+from bot.domain.ports import Query
 from bot.domain.schema import COLLECTIONS, Collection
 from bot.stores.driver import Document
 from bot.stores.records import column, encode, kept, uniques, unknown_field

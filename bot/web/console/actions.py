@@ -13,10 +13,11 @@ from aiohttp import web
 from msgspec import Struct
 from msgspec.structs import replace
 
+from bot.domain.accounts import User
+from bot.domain.actions import Act, AgentAction
 from bot.domain.cases import Case, CaseState, may_speak
 from bot.domain.errors import MalformedPayload, NotAllowed, NotYet, SwitchboardError, TooLate
 from bot.domain.messages import Attachment, topic
-from bot.domain.ports import Act, AgentAction, User
 from bot.domain.understanding import Level
 from bot.web.chat.uploads import recognise, safe_name
 from bot.web.console.casepage import Draft, case_page

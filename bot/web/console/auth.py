@@ -11,8 +11,9 @@ import secrets
 
 from aiohttp import hdrs, web
 
+from bot.domain.accounts import User
 from bot.domain.errors import TooManyRequests
-from bot.domain.ports import Clock, User
+from bot.domain.ports import Clock
 from bot.web.console.attempts import Attempts
 from bot.web.console.forms import FORM, Form, read_form
 from bot.web.console.pages import Handler, refuse, render, wants_json

@@ -9,10 +9,12 @@ from typing import Any
 from aiohttp import web
 from msgspec import Struct
 
+from bot.domain.accounts import User
+from bot.domain.actions import Act
 from bot.domain.cases import Case, CaseState
 from bot.domain.errors import Unknown
 from bot.domain.messages import AuthorKind, Direction, Message, MessageState
-from bot.domain.ports import Act, Capabilities, Connector, Query, User
+from bot.domain.ports import Capabilities, Connector, Query
 from bot.domain.understanding import Level
 from bot.web.console.lists import vocabulary
 from bot.web.console.pages import render

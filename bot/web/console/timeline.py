@@ -8,10 +8,10 @@ from datetime import date, datetime, timedelta
 from msgspec import Struct
 from msgspec.structs import replace
 
+from bot.domain.actions import Act
 from bot.domain.cases import Case, Handoff, Reason
 from bot.domain.journal import Did, Entry
 from bot.domain.messages import Author, AuthorKind, Direction, Message, MessageState, Role
-from bot.domain.ports import Act
 from bot.domain.routing import Department
 from bot.web.console.language import Words
 

@@ -7,17 +7,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from aiohttp import web
 from msgspec.structs import replace
 
+from bot.domain.accounts import User
 from bot.domain.errors import TooLate
-from bot.domain.ports import (
-    Applied,
-    Changes,
-    Delete,
-    Expect,
-    Insert,
-    Query,
-    Update,
-    User,
-)
+from bot.domain.ports import Applied, Changes, Delete, Expect, Insert, Query, Update
 from bot.web.console.auth import DOOR
 from bot.web.console.forms import FORM, Form
 from bot.web.console.pages import render

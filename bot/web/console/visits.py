@@ -10,10 +10,11 @@ from enum import StrEnum
 from aiohttp import web
 from msgspec import Struct
 
+from bot.domain.accounts import Session, User
 from bot.domain.cases import Agent
 from bot.domain.desks import Alarm
 from bot.domain.errors import StoreUnavailable
-from bot.domain.ports import Applied, Changes, Delete, Insert, Query, Session, Store, User
+from bot.domain.ports import Applied, Changes, Delete, Insert, Query, Store
 from bot.web.console.language import Words, choose
 from bot.web.context import WEB, Web
 from bot.web.headers import octets

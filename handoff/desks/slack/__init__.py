@@ -11,9 +11,10 @@ from urllib.parse import parse_qs
 import msgspec
 import structlog
 
+from bot.domain.actions import AgentAction
 from bot.domain.desks import DeskEvent, Gone
 from bot.domain.errors import BadSignature, MalformedPayload, SendError, StoreUnavailable
-from bot.domain.ports import AgentAction, Finding, Request, Response
+from bot.domain.ports import Finding, Request, Response
 from handoff.desks.base import DeskDeps
 from handoff.desks.slack.actions import Actions
 from handoff.desks.slack.api import SlackApi

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 import structlog
 
+from bot.domain.actions import Act, AgentAction
 from bot.domain.cases import CLOSED, Agent, Case
 from bot.domain.desks import SavedAnswer
 from bot.domain.errors import (
@@ -25,7 +26,7 @@ from bot.domain.errors import (
     TooLate,
     Unknown,
 )
-from bot.domain.ports import Act, Add, AgentAction, Changes, Insert
+from bot.domain.ports import Add, Changes, Insert
 from handoff.desks.base import DeskDeps
 from handoff.desks.slack import forms, modals
 from handoff.desks.slack.api import SlackApi

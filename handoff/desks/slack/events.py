@@ -17,6 +17,7 @@ import msgspec
 from msgspec import Raw
 from msgspec.structs import replace
 
+from bot.domain.actions import Act, AgentAction
 from bot.domain.desks import DeskEvent, Gone
 from bot.domain.errors import (
     MalformedPayload,
@@ -27,7 +28,7 @@ from bot.domain.errors import (
     SendRejected,
 )
 from bot.domain.messages import Attachment, Direction
-from bot.domain.ports import Act, Add, AgentAction, Changes, Insert
+from bot.domain.ports import Add, Changes, Insert
 from handoff.desks.base import DeskDeps
 from handoff.desks.slack import markup, posts
 from handoff.desks.slack.api import SlackApi

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
+from bot.domain.actions import ActionDone
 from bot.domain.cases import Agent, Case, CaseState
 from bot.domain.customers import Customer
 from bot.domain.desks import Card, DeskEvent
 from bot.domain.messages import AuthorKind, Direction, EventState, Message
 from bot.domain.outbox import Posted, posted_id, thread_id
-from bot.domain.ports import ActionDone, Query, Store
+from bot.domain.ports import Query, Store
 from handoff.desks.slack.api import permalink
 from handoff.desks.slack.blocks import place
 from handoff.desks.slack.home import SHOWN, Row
