@@ -73,13 +73,13 @@ async def test_a_chat_goes_on_whichever_process_holds_the_connection(
 ) -> None:
     one, other = cluster.web
     customer = await arrived(http, one)
-    hearing = asyncio.create_task(at(http, customer, other).hears(1, seconds=5))
+    hearing = asyncio.create_task(at(http, customer, other).hears(1, seconds=10))
     await asyncio.sleep(0.3)  # the stream is open, so what comes now comes through Redis
     began = time.monotonic()
     await customer.say("Where is my parcel 4711?")
     (answer,) = await hearing
     assert "4711" in answer
-    assert time.monotonic() - began < 3  # the stream looks into the store every 15 s
+    assert time.monotonic() - began < 10  # the stream looks into the store every 15 s
 
 
 async def test_an_agent_at_one_process_speaks_to_a_customer_at_another(
@@ -255,10 +255,10 @@ async def test_one_worker_polls_and_when_it_stops_or_dies_the_other_goes_on(
             f"  telegram: [{{account: shop, token: '{TOKEN}', mode: polling, api_url: '{telegram.url}'}}]\n"
         )
         async with clustered(tmp_path, models, mongo_url, fresh(redis), account, web=0, workers=3) as cluster:
-            await answered(telegram, 1, within=10)
+            await answered(telegram, 1, within=LEASE - 5)
             (first,) = pollers(cluster)
             assert await first.stop() == 0
-            await answered(telegram, 2, within=10)
+            await answered(telegram, 2, within=LEASE - 5)
             (second,) = pollers(cluster) - {first}
             await second.kill()
             await answered(telegram, 3, within=LEASE + 10)
@@ -319,7 +319,7 @@ async def test_a_store_that_is_away_is_named_and_worked_with_again_when_it_is_ba
         for server in (web, worker):
             began = time.monotonic()
             assert set(await failing(http, server)) == {"store"}
-            assert time.monotonic() - began < 3
+            assert time.monotonic() - began < 10  # a driver left to itself waits for thirty seconds
         body = {"customer": customer.token, "id": "m1", "text": "Where is my parcel 4711?"}
         async with http.post(f"{web.url}/chat/messages", json=body) as answer:
             assert answer.status == 503
