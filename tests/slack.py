@@ -12,7 +12,7 @@ import aiohttp
 from aiohttp.test_utils import TestServer
 from msgspec.structs import replace
 
-from bot.bootstrap.desks import offered
+from bot.bootstrap.canned import offered
 from bot.domain.brand import Brand
 from bot.domain.cases import Agent, Case
 from bot.domain.desks import DeskEvent

@@ -10,8 +10,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from bot.bootstrap.answers import following
+from bot.bootstrap.around import Around
 from bot.bootstrap.content import Current, Live, read_content
-from bot.bootstrap.desks import Around, desks
+from bot.bootstrap.desks import desks
 from bot.bootstrap.engines import Engines, now, opened
 from bot.bootstrap.key import secret_key
 from bot.bootstrap.models import Shelf

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from bot.bootstrap.around import Around
+from bot.bootstrap.canned import offered
 from bot.bootstrap.content import Current
-from bot.bootstrap.desks import Around, offered
 from bot.bootstrap.engines import now
 from bot.config import ConfigError, Settings, convert
 from bot.domain.cases import Agent, Case
