@@ -398,6 +398,24 @@ async def test_nobody_keeps_the_server_busy_with_empty_parts(
     assert time.process_time() - started < 1.0
 
 
+@pytest.mark.parametrize("head", ['name="' + ";" * 100_000, "name=y" + ";a=b" * 50_000, "x" * 5000])
+async def test_nobody_keeps_the_server_busy_with_the_name_of_a_part(chat: Site, head: str) -> None:
+    form = f"--x\r\nContent-Disposition: form-data; {head}\r\n\r\ny\r\n--x--\r\n".encode()
+    started = time.process_time()
+    assert (await chat.client.post("/chat/files", data=BytesIO(form), headers=MULTIPART)).status == 400
+    assert time.process_time() - started < 1.0
+
+
+@pytest.mark.parametrize(
+    "told", ["boundary*" + "1" * 5000 + "*=x", 'boundary="' + ";" * 8000, "boundary=\udcff"]
+)
+async def test_a_type_that_is_none_is_malformed(chat: Site, told: str) -> None:
+    headers = {"Content-Type": f"multipart/form-data; {told}"}
+    started = time.process_time()
+    assert (await chat.client.post("/chat/files", data=b"x", headers=headers)).status == 400
+    assert time.process_time() - started < 0.05
+
+
 async def test_what_is_beside_the_file_has_a_limit_too(chat: Site, token: str) -> None:
     async def endless() -> AsyncIterator[bytes]:
         yield b'--x\r\nContent-Disposition: form-data; name="y"\r\n\r\n'
@@ -429,6 +447,8 @@ async def test_an_upload_that_falls_silent_is_given_up(
         ('filename="schöne Grüße.png"', "schöne Grüße.png"),
         ("filename*=UTF-8''%E2%82%AC.png", "€.png"),
         (r'filename="a\"b.png"', "ab.png"),
+        ('filename="a;b.png"', "a;b.png"),
+        ("filename=a.png; x=y", "a.png"),
     ],
 )
 async def test_a_file_keeps_its_name(chat: Site, token: str, told: str, shown: str) -> None:

@@ -1,6 +1,7 @@
 """What may be sent as a file is told by its content."""
 
 import struct
+import time
 import zlib
 
 import pytest
@@ -65,6 +66,15 @@ def test_everything_else_is_refused(content: bytes) -> None:
 def test_a_picture_that_would_unpack_to_gigabytes_is_refused(content: bytes) -> None:
     with pytest.raises(MalformedPayload, match="damaged"):
         recognise(content)
+
+
+@pytest.mark.parametrize("tiny", [b"\xff", b"\xff\xd0", b"\xff\xe0\0\x02"])
+def test_five_megabytes_of_tiny_segments_keep_nobody_waiting(tiny: bytes) -> None:
+    content = b"\xff\xd8" + tiny * (5_000_000 // len(tiny))
+    started = time.process_time()
+    with pytest.raises(MalformedPayload):
+        recognise(content)
+    assert time.process_time() - started < 0.2
 
 
 @given(st.sampled_from(list(GOOD.values())), st.data())

@@ -20,6 +20,8 @@ PIXEL_LIMIT = 100_000_000
 UNSAFE = re.compile(r"[\x00-\x1f\x7f/\\:*?\"<>|\u202a-\u202e\u2066-\u2069]")
 JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 JPEG_BARE = frozenset({0x01, *range(0xD0, 0xD9)})  # markers without a length
+JPEG_MARKER = re.compile(rb"\xff+([^\xff])", re.DOTALL)
+JPEG_SEGMENTS = 1000  # before the picture's data; five megabytes of tiny ones would keep the loop busy
 
 
 class FileType(Struct, frozen=True, kw_only=True):
@@ -66,15 +68,16 @@ def _jpeg(content: bytes) -> bool:
 def _jpeg_frames(content: bytes) -> Iterator[tuple[int, int]]:
     """Width and height of each frame, up to the picture's data."""
     at = 2
-    while at + 9 <= len(content) and content[at] == 0xFF:
-        marker = content[at + 1]
-        if marker == 0xDA:
+    for _ in range(JPEG_SEGMENTS):
+        found = JPEG_MARKER.match(content, at)
+        if not found or found[1] == b"\xda" or len(content) < found.end() + 7:
             return
+        marker, at = found[1][0], found.end()
         if marker in JPEG_FRAMES:
-            height, width = struct.unpack_from(">HH", content, at + 5)
+            height, width = struct.unpack_from(">HH", content, at + 3)
             yield width, height
-        bare = marker in JPEG_BARE or marker == 0xFF
-        at += (1 if marker == 0xFF else 2) if bare else 2 + struct.unpack_from(">H", content, at + 2)[0]
+        at += 0 if marker in JPEG_BARE else struct.unpack_from(">H", content, at)[0]
+    yield 0, 0  # no camera makes so many
 
 
 def _png(content: bytes) -> bool:
