@@ -20,7 +20,7 @@ from bot.services.tuning import Tuning
 from nlu.evaluation.promises import Kept, Table, keep, table
 from nlu.models import Model, Models, Summary
 
-GONE = "live, and its file is missing: put it back, or run `switchboard rollback`"
+GONE = "live, and its file is missing: put it back and promote it again, or run `switchboard rollback`"
 
 
 class Shelf:

@@ -35,7 +35,9 @@ class Tuning:
         self._load = load
         self._clock = clock
         self._engine: Understander | None = None
-        self._refused = ""  # a model that could not be loaded is not tried every second
+        self._refused = (
+            -1
+        )  # the version of the setting whose model could not be loaded: not tried every second
 
     @property
     def engine(self) -> Understander:
@@ -71,26 +73,24 @@ class Tuning:
         return [live, *previous] if live else previous
 
     async def follow(self) -> None:
-        """Load the live model if it is not the one in hand; a damaged one leaves the old in place.
+        """Load the live model if it is not the one in hand; a damaged one leaves the old in place until the next promotion.
 
         Raises `StoreUnavailable`.
         """
-        wanted, _ = await self.live()
-        if not wanted or wanted == self._refused:
-            return
-        if wanted == self.in_hand:
-            self._refused = ""
+        setting = await self._store.get(Setting, MODEL)
+        wanted, _ = _models(setting)
+        if setting is None or wanted == self.in_hand or setting.version == self._refused:
             return
         try:
             engine = await self._load(wanted)
         except StoreUnavailable:
             raise  # it may be read a moment later
         except SwitchboardError as error:
-            self._refused = wanted
+            self._refused = setting.version
             log.error("model.refused", model=wanted, why=str(error))  # noqa: TRY400  the sentence says it all
             return
         replaced: object = self._engine
-        self._engine, self._refused = engine, ""
+        self._engine = engine
         if isinstance(replaced, Prepares):
             replaced.retire()
         log.info("model.live", model=wanted)
@@ -100,12 +100,11 @@ class Tuning:
         self._engine = await self._load(id)
 
     async def promote(self, id: str) -> None:
-        """Make a model live in every process. Raises `Unknown`, `BadData`, `TooLate`."""
+        """Make a model live in every process; those that refused it try again. Raises `Unknown`, `BadData`, `TooLate`."""
         await self._prepare(id)
         setting = await self._store.get(Setting, MODEL)
         now_live, previous = _models(setting)
-        if id != now_live:
-            await self._set(setting, id, [now_live, *previous] if now_live else previous)
+        await self._set(setting, id, previous if now_live in {id, ""} else [now_live, *previous])
 
     async def rollback(self) -> str:
         """Go back to the model that was live before, past those that are gone or damaged; returns its id.

@@ -141,6 +141,30 @@ async def test_a_refused_model_that_is_mended_is_followed_when_it_goes_live_agai
     assert server.model == "two"
 
 
+async def test_a_refused_model_is_tried_again_when_it_is_promoted_again(store: SqliteStore) -> None:
+    sound = ["one"]
+    tried: list[str] = []
+
+    async def found(id: str) -> Understander:
+        tried.append(id)
+        if id not in sound:
+            raise BadData(f"{id} is damaged")
+        return await load(id)
+
+    server, shell = Tuning(store, found, Ticking()), process(store)
+    await shell.promote("one")
+    await server.follow()
+    await shell.promote("two")
+    await server.follow()
+    await server.follow()
+    assert tried == ["one", "two"]
+    sound.append("two")  # trained again: the same examples give the same id
+    await shell.promote("two")
+    await server.follow()
+    assert server.model == "two"
+    assert await shell.rollback() == "one"
+
+
 async def test_what_its_server_has_lost_does_not_come_back_by_a_rollback(
     store: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
