@@ -15,10 +15,11 @@ from nlu.models import Model, texts
 from nlu.ordinal import Graded, Ordinal
 from nlu.parser import Parsed, Parser, Row
 from nlu.rules.language import language
-from nlu.rules.person import wants_person
+from nlu.rules.person import wants_person, without_declined
 from nlu.rules.sentiment import sentiment
 from nlu.urgency import Known, urgency
 
+PERSON = "person"  # the intent of those who want one
 _NOTHING = Parsed((), 1.0)
 _NO_INTENT = Intent(name="", confidence=0.0)
 
@@ -60,7 +61,9 @@ class Embedded:
         normal = normalise(text)
         words = tokens(normal)
         row = self._parser.row(words)
-        parsed = self._parsed(text, row)
+        asks, parsed = wants_person(normal, words), self._parsed(text, row)
+        if parsed.ranking and parsed.ranking[0][0] == PERSON and not asks:
+            parsed = self._beside_person(normal, parsed)
         ranking = tuple(Intent(name=name, confidence=confidence) for name, confidence in parsed.ranking)
         best = ranking[0] if ranking else _NO_INTENT
         mood = sentiment(words)
@@ -72,7 +75,7 @@ class Embedded:
             urgency=self._urgency(text, best, mood, context, row),
             sentiment=mood,
             language=language(words, context.language),
-            wants_person=wants_person(normal, words),
+            wants_person=asks,
             out_of_scope=parsed.strange,
             engine="embedded",
             model=self._id,
@@ -88,6 +91,11 @@ class Embedded:
             return _NOTHING
         meaning = boost.meanings([text[:UNDERSTOOD_CHARACTERS]])[0] if self._is_boosted else None
         return self._parser.parse(row, meaning) or _NOTHING
+
+    def _beside_person(self, normal: str, parsed: Parsed) -> Parsed:
+        """To a model, who wants no person sounds like who wants one: such a text is about what else it says."""
+        rest = without_declined(normal)
+        return parsed if rest is None else self._parsed(rest, self._parser.row(tokens(rest)))
 
     def _urgency(self, text: str, intent: Intent, mood: Sentiment, context: Context, row: Row) -> Urgency:
         return urgency(text, self._known(text, row, intent, mood, context))

@@ -20,6 +20,11 @@ from nlu.rules.roles import Roles
 
 FEWEST_IN = {"iban": 8, "phone": 6}  # digits; without them there is no need to look
 MISTYPED = 0.5  # confidence in an IBAN whose checksum is wrong
+# Where a wrong checksum is a slip; elsewhere two letters and digits are rather a parcel's tracking number.
+IBAN_COUNTRIES = frozenset(
+    "AD AT BE BG CH CY CZ DE DK EE ES FI FR GB GI GR HR HU IE IS IT LI LT LU LV MC MT NL NO PL PT RO SE SI SK SM"
+    " TR".split()
+)
 TAKEN = "\0"  # in the working copy, where an earlier finder has been
 
 _DIGIT = re.compile(r"\d")
@@ -57,6 +62,9 @@ _DATES = re.compile(
     r"(?<![\w.])(?:(?P<y>(?:19|20)\d\d)-(?P<m>[01]?\d)-(?P<d>[0-3]?\d)"
     r"|(?P<d2>[0-3]?\d)\.\s?(?P<m2>[01]?\d)\.(?:\s?(?P<y2>(?:19|20)?\d\d))?"
     r"|(?P<d3>[0-3]?\d)/(?P<m3>[0-3]?\d)/(?P<y3>(?:19|20)?\d\d)|(?P<d7>[0-3]\d)/(?P<m7>[01]\d)"
+    # "am 3.11" without its last point; "bis 3.10 €" is a price.
+    r"|(?:(?<=\bam )|(?<=\bvom )|(?<=\bseit )|(?<=\bdem )|(?<=\bzum )|(?<=\bbis ))"
+    r"(?P<d8>[0-3]?\d)\.(?P<m8>[01]?\d)(?![.,]?\d|\s?(?:[€$£%]|eur|chf|uhr))"
     rf"|(?P<d4>[0-3]?\d)(?:\.|st|nd|rd|th)?\s(?:of\s)?(?P<n4>{_MONTH})\b\.?(?:,?\s(?P<y4>(?:19|20)\d\d))?"
     rf"|(?P<n5>{_MONTH})\.?\s(?P<d5>[0-3]?\d)(?:st|nd|rd|th)?\b(?:,?\s(?P<y5>(?:19|20)\d\d))?"
     rf"|(?P<n6>{_MONTH})\.?\s(?P<y6>(?:19|20)\d\d))(?!\w)",
@@ -191,8 +199,12 @@ def _addresses(left: str) -> Iterator[Entity]:
 def _ibans(left: str) -> Iterator[Entity]:
     for match in _IBAN.finditer(left):
         value = re.sub(r"\s", "", match[0]).upper()
-        if 15 <= len(value) <= 34:
-            yield _found("iban", value, match.span(), 1.0 if _is_checked(value) else MISTYPED)
+        if not 15 <= len(value) <= 34:
+            continue
+        if _is_checked(value):
+            yield _found("iban", value, match.span())
+        elif value[:2] in IBAN_COUNTRIES or " " in match[0]:
+            yield _found("iban", value, match.span(), MISTYPED)
 
 
 def _is_checked(iban: str) -> bool:
@@ -202,7 +214,7 @@ def _is_checked(iban: str) -> bool:
 
 def _dates(left: str) -> Iterator[Entity]:
     for match in _DATES.finditer(left):
-        part = {key.rstrip("234567"): value for key, value in match.groupdict().items() if value}
+        part = {key.rstrip("2345678"): value for key, value in match.groupdict().items() if value}
         month = _MONTHS.get(part.get("n", "").lower()) or int(part.get("m", 0))
         day = int(part.get("d", 0))
         if month > 12 >= day:  # 12/25 is written the American way

@@ -24,6 +24,10 @@ _UNSEEN = re.compile(
     "[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufe00-\ufe0f\ufeff\ue000-\uf8ff\x00]"
     "|[\U0001f3fb-\U0001f3ff]"
 )
+# Full-width letters of East Asian keyboards, which are the same ones.
+_WIDE = re.compile("[\u3000\uff01-\uff5e]")
+_NARROW = {sign: chr(sign - 0xFEE0) for sign in range(0xFF01, 0xFF5F)} | {0x3000: " "}
+_SPACED = re.compile(r"(?<![^\W_])[^\W\d_](?:([ .·*_-])[^\W\d_])(?:\1[^\W\d_]){2,}(?![^\W_])")
 _MASKS = (  # with a sign that has to be there, since most messages have none
     ("http", re.compile(r"https?://\S+"), f" {LINK} "),
     ("www.", re.compile(r"www\.\S+"), f" {LINK} "),
@@ -48,11 +52,20 @@ class Grams(Struct, frozen=True):
 
 
 def visible(text: str) -> str:
-    """What is read of a text: its beginning, one spelling of each character, and none that cannot be seen."""
+    """What is read of a text: its beginning, one spelling of each character, and none that cannot be seen.
+
+    "H E L L O" is a word, and so is one in full-width letters.
+    """
     seen = text[:UNDERSTOOD_CHARACTERS]
-    if seen.isascii() and seen.isprintable():
-        return seen
-    return _UNSEEN.sub("", composed(seen))
+    if not (seen.isascii() and seen.isprintable()):
+        seen = _UNSEEN.sub("", composed(seen))
+        if _WIDE.search(seen):
+            seen = seen.translate(_NARROW)
+    return _SPACED.sub(_together, seen) if _SPACED.search(seen) else seen
+
+
+def _together(spaced: re.Match[str]) -> str:
+    return spaced[0][::2]
 
 
 def is_spoken(text: str) -> bool:

@@ -27,6 +27,19 @@ TOLD = 2  # words that gave it away, for the reason
 LONG = 4  # letters such a word has at least
 RARE = 0.45  # of the way from a word that all examples have to one that a single example has …
 MUCH = 0.2  # … or a word that makes up so much of what speaks for it
+# They tell an agent nothing, however often they stand in urgent messages.
+EMPTY = frozenset(
+    (
+        "aber alle alles also andere anderen auch beim dann dass deine denn diese diesem diesen dieser doch durch"
+        " eine einem einen einer euch euer eure eurem euren eurer fuer gibt habe haben hatte hier ihre ihrem ihren"
+        " ihrer immer jetzt jemand jemanden kann kein keine keinen koennt koennen laut mein meine meinem meinen"
+        " meiner nach nicht noch oder ohne schon sein seine seit sich sind ueber unser unsere viel wann warum"
+        " weil welche wenn wieder wird wurde wurden zwar sagen sagt"
+        " about after again also another because been before being could does each from have here just"
+        " like more much only other over says should some somebody someone still such than that their them then"
+        " there these they this those very want were what when where which while will with would your"
+    ).split()
+)
 
 Levels = NDArray[np.intp]  # ranks
 Rows = NDArray[np.intp]
@@ -71,7 +84,9 @@ class Ordinal:
         if level.rank < Level.HIGH.rank:
             return Graded(level, ())
         words = tuple(self._loud(columns, values * found[:, loudest]))
-        return Graded(level if words else Level.NORMAL, words)  # without a reason nobody could check it
+        if not words or (level is Level.HIGH and EMPTY.issuperset(map(fold, words))):
+            return Graded(Level.NORMAL, ())  # without a reason nobody could check it
+        return Graded(level, words)
 
     def _loud(self, columns: NDArray[np.intp], parts: Floats) -> list[str]:
         loud: dict[str, str] = {}  # by their ae/oe/ue/ss spelling, since both are there
@@ -82,7 +97,8 @@ class Ordinal:
             telling = self._telling[column] or part >= enough
             if part > 0 and telling and len(word) >= LONG and " " not in word:
                 loud.setdefault(fold(word), word)
-        return list(loud.values())[:TOLD]
+        full = [word for folded, word in loud.items() if folded not in EMPTY]
+        return (full or list(loud.values()))[:TOLD]
 
 
 class Labelled(Struct, frozen=True, eq=False):

@@ -36,7 +36,7 @@ _DENIAL = re.compile(
 _DENIED_INSIDE = re.compile(r"\b(?:nicht|net|not|never)\b")
 # "es brennt nicht" does, "gehackt, kein Witz" and "hacked not funny" do not.
 _DENIED_AFTER = re.compile(
-    r"[ \t]*(?:(?:worden|wurde|ist|war|es|überhaupt|gar|auch|ja|mir|zum glück) ){0,3}"
+    r"[ \t]*(?:(?:worden|wurde|ist|war|es|überhaupt|gar|auch|ja|mir|wirklich|echt|zum glück) ){0,3}"
     r"(?:nicht|net|ned|keine[rs]?|niemand|never|not)\b(?=\s*(?:$|[.,;:!?\n]|(?:und|oder|aber|mehr|and|or|but)\b))"
 )
 _CLAUSE_END = re.compile(r"[.,;:!?\n]|\b(?:aber|sondern|but|und|and)\b")

@@ -56,7 +56,8 @@ _CUED = re.compile(
     re.IGNORECASE,
 )
 _CONTRARY = re.compile(
-    rf"(?:{_OTHER_NUMBERS})\w*[\s.:#-]*(?:(?:{_FILLING}|ending)[\s.:#-]*)?(?:(?:in|auf|ist|is)\s)?"
+    # An invoice for 4711 is one for order 4711.
+    rf"(?:{_OTHER_NUMBERS})\w*[\s.:#-]*(?:(?!(?:for|zu)\b)(?:{_FILLING}|ending)[\s.:#-]*)?(?:(?:in|auf|ist|is)\s)?"
     r"(?:\d{2,6}[\s-])*$"
 )
 _BARE = re.compile(rf"(?<![\w#+.,/:-])({_DIGITS})(?!\w)(?![.,:/-]\d)")
@@ -68,6 +69,7 @@ _DATED = re.compile(
     rf"{_DAY}\s?-\s?{_DAY}|{_DAY}-{_DAY}-(?:\d\d|{_YEARS})|{_DAY} {_DAY} {_YEARS}"  # 24-12, 10 - 12, 24 12 2026
     rf"|{_MONTH}\s?[ ./-]\s?{_YEARS}|{_YEARS}\s?[./-]\s?(?:{_MONTH}(?:-{_DAY})?|{_YEARS})"  # 03-2026, 2025-2026
 )
+_CLOCK = re.compile(r"\b(?:um|gegen|at)\s$")  # 1830 is a time then
 _GROUPED = re.compile(r"\d+(?:[./]\d{3,})+")  # 104.711 or 2026/4711, but no price, date, time or 4711/2
 _COMPUTER = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")  # its address
 _DOTTED = re.compile(r"[./]")
@@ -138,7 +140,8 @@ def bare(text: str) -> Iterator[Entity]:
         is_postcode = len(match[1]) in {4, 5} and (
             postcodes or _STREET.search(before) or (addresses and _CITY.match(text, match.end()))
         )
-        if not (is_postcode or _is_measured(text, match.end()) or _CONTRARY.search(before)):
+        is_time = len(match[1]) == FEWEST and _CLOCK.search(before)
+        if not (is_postcode or is_time or _is_measured(text, match.end()) or _CONTRARY.search(before)):
             yield _order(match, POSSIBLE)
 
 

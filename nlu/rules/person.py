@@ -86,6 +86,7 @@ _SYMBOLS = {
     "AVAILABLE": "erreichbar verfügbar available working online",
     "PAST": "promised supposed versprochen wollten wollte sollte said tried",
     "WHEN": "wann when hours öffnungszeiten",
+    "WHOM": "wem",
     "WORK": (
         "arbeiten bewerben bewerbung job jobs stelle stellen ausbildung praktikum gesucht sucht suchen"
         " einstellen werden gehalt verdient hiring hire apply career vacancies vacancy salary become"
@@ -99,7 +100,7 @@ _SYMBOLS = {
     "": (
         "ich i i'd i'll id ick wir we sich mal nur auch einfach lieber doch gern gerne unbedingt nun dann"
         " direkt kurz noch wieder da ja halt vielleicht just directly straight back be have of it also"
-        " und and denn eigentlich really möglichst zurück wants up in haben first second once fucking damn bloody"
+        " und and denn eigentlich really möglichst zurück wants up in haben dazu dafür hierzu hierfür ran first second once fucking damn bloody"
         " verdammt verdammten verdammte"
     ),
 }
@@ -125,6 +126,17 @@ _PHRASES = (
     (r"get (?:a )?hold of|get through|get in touch", "reach"),
     (r"(?:prefer|rather|like) (?:speaking|talking|chatting)", "want speak"),
     (r"call back", "callback"),
+    (r"a (?:quick |short |little )?(?:word|chat) with", "speak with"),
+    (r"komme? (?:ich|man) (?=(?:an|zu|zum|zur) )", "erreiche "),
+    (
+        (
+            r"(?:(?:das|es|dies|alles|mal|lieber|kurz|auch|gern|bitte) ){0,4}"
+            r"(?:(?:am|per|übers?|via) telefon|telefonisch) (?:klären|besprechen|regeln|machen|lösen)"
+            r"|(?:sort|discuss|settle|clear|do|solve|talk)(?: (?:about|through))?(?: (?:this|it|that|things|everything))?"
+            r"(?: (?:out|up|through))? (?:over|on|by|via) (?:the )?(?:phone|telephone)"
+        ),
+        "speak with someone",
+    ),
     (r"(?:automated|automatic|automatische) (?:answers|replies|responses|antworten)", "bot"),
     (r"would like|'d like|id like", "want"),
     (r"gibt es|gibts|gibt's|is there|are there", "exists"),
@@ -147,6 +159,7 @@ _REQUESTS = re.compile(
             rf"(?<!THE )SPEAK (?:(?:\.|THE|SPEAK) ){{0,2}}(?:(?:ME|WITH|WANT|YOU|POLITE) ){{0,8}}{_ANY_ONE}",
             rf"WITH {_ANY_ONE} (?:\S+ ){{0,3}}(?:SPEAK|SAY)",
             rf"(?:THE )?(?:{_ONE}|SOMEONE) (?:POLITE |WANT |WITH )*SPEAK",
+            r"(?:CAN|WANT) (?:(?:POLITE|WANT|CAN) ){0,3}WITH WHOM SPEAK",
             # somebody real, and is there one
             "SOMEONE REAL|REAL SOMEONE|^BE SOMEONE$",
             r"SOMEONE (?:\. ){0,2}BE NO (?:A )?BOT",
@@ -199,13 +212,32 @@ _SLIPS = {form: keyword for keyword in sorted(_KEYWORDS) for form in _shortened(
 _TELLING = frozenset("PERSON BOSS SOMEONE DESK REAL CALL CALLBACK BOT MACHINE SAY".split())
 _TELLING_WORDS = frozenset(
     "arbeiter being beings service support care sales staff team department desk automated automatic"
-    " automatische fleisch flesh puls wer wen wem was company".split()
+    " automatische fleisch flesh puls wer wen wem was company telefon telefonisch phone telephone".split()
 )
 
 
 @lru_cache(maxsize=4096)
 def _tells(word: str) -> bool:
     return _symbol(word) in _TELLING or word in _TELLING_WORDS
+
+
+_WISH = re.compile(r"\b(?:WANT|SPEAK|SAY|CALL)\b")
+
+
+def without_declined(text: str) -> str | None:
+    """What else a text says that wants no person, given as for `wants_person`; None when it declines nobody."""
+    clauses = _CLAUSE.split(own_words(straight(text)))
+    left = [_beside(clause) if _declines(_symbols(clause)) else clause for clause in clauses]
+    return "\n".join(left) if left != clauses else None
+
+
+def _declines(clause: str) -> bool:
+    return bool(_DENIED.search(clause) and _WISH.search(clause))
+
+
+def _beside(clause: str) -> str:
+    """The words of a clause that no wish is made of."""
+    return " ".join(word for word in _WORD.findall(clause) if _symbol(word) == ".")
 
 
 def wants_person(text: str, words: Iterable[str]) -> bool:

@@ -19,12 +19,13 @@ _LISTED = {
         "hervorragend ausgezeichnet fantastisch wunderbar großartig perfekt begeistert genial traumhaft"
         " spitze spitzenmäßig sensationell liebe wunderschön herrlich hammer traum phänomenal excellent"
         " amazing awesome fantastic perfect wonderful brilliant outstanding superb love loved impressed"
-        " delighted best thrilled stunning adore obsessed incredible gem knorke liebevoll 😍 🥰 ❤ 🤩 💯"
+        " delighted best chapeau thrilled stunning adore obsessed incredible gem knorke liebevoll lieben 😍 🥰 ❤ 🤩 💯"
     ),
     1.0: (
         "gut super toll prima klasse top freundlich nett schnell zufrieden glücklich freue freut schön"
         " lobe lob empfehlen empfehle weiterempfehlen gerne kompliment bestens hilfsbereit bequem fan geil"
         " mega cool bravo gelungen zuverlässig kompetent unkompliziert happy freu danke dankeschön dank"
+        " lieb lieblingsladen lieblingsshop lieblingsstück cent sweet penny"
         " good great nice happy glad pleased helpful friendly lovely beautiful recommend satisfied thanks"
         " compliment compliments perfectly comfortable favourite favorite respect smoothly"
         " thank smooth reliable gorgeous impressive wow rocks fine enjoyed 😊 🙂 😀 😃 😄 👍 🙏 🎉 👏 💪 ☺ 😁"
@@ -38,7 +39,8 @@ _LISTED = {
         " disappointing disappointment unhappy sad angry rude unhelpful unprofessional slow frustrated"
         " frustrating upset complaint complain unfortunately terrible unreliable useless ignored worse"
         " incompetent unfriendly arrogant ashamed speechless insulting badly unbelievable sprachlos"
-        " unverantwortlich ausreden sorry stupid dissatisfied overpriced mess lousy downhill shambles 🙁 ☹ 😕 😞 😒 👎 🙄 😢 😭"
+        " unverantwortlich ausreden witzbolde ausgelacht veräppelt angelogen gelogen lügen lügner weggedrückt"
+        " abgewimmelt laughed liar liars fobbed sorry stupid dissatisfied overpriced mess lousy downhill shambles 🙁 ☹ 😕 😞 😒 👎 🙄 😢 😭"
     ),
     -2.0: (
         "furchtbar schrecklich katastrophe katastrophal unverschämt unverschämtheit frechheit lächerlich"
@@ -53,7 +55,9 @@ _LISTED = {
     ),
 }
 _WEIGHTS = {word: weight for weight, words in _LISTED.items() for word in words.split()}
-_LOOKALIKES = frozenset("goods tops thanksgiving freund liebes lieber letzten letzter letztes".split())
+_LOOKALIKES = frozenset(
+    "goods tops cooler coolest thanksgiving sweets sweater center cents freund liebes lieber letzten letzter letztes".split()
+)
 _ENDINGS = (
     "en",
     "er",
@@ -100,11 +104,16 @@ _ONLY_BESIDE = {
     "letzte": {"das"},
     "liebe": {"ich"},
     "joke": {"a", "is"},
+    "lieb": {"so", "richtig", "sehr", "total", "echt", "unheimlich"},
+    "sweet": {"so", "really", "very", "how"},
+    "penny": {"every"},
+    "cent": {"jeden"},
 }
 _NOT_BEFORE = frozenset(
     "morning evening afternoon day night bye tag abend morgen nacht vormittag mittag of".split()
 )
 _NOT_AFTER = frozenset("would i'd on".split())
+_NOTHING = frozenset("nichts nix nothing nowt".split())  # what some give thanks for
 _POLITE = frozenset("danke dankeschön dank thanks thank gerne sorry leider".split())
 
 
@@ -123,7 +132,7 @@ def _weight(words: Sequence[str], place: int, weight: float) -> float:
     if not _means_it(words, place):
         return 0.0
     if word in _POLITE:
-        return weight * 0.5
+        return -2.0 if weight > 0 and _for_nothing(words, place) else weight * 0.5
     for near in range(max(0, place - REACH), place):
         before = words[near]
         if before in _NEGATIONS or (before == "t" and near and words[near - 1] in _CUT_OFF):
@@ -133,6 +142,13 @@ def _weight(words: Sequence[str], place: int, weight: float) -> float:
         elif before in _WEAKER:
             weight *= 0.7
     return weight
+
+
+def _for_nothing(words: Sequence[str], place: int) -> bool:
+    """Thanks of those who have none to give."""
+    return words[place + 1 : place + 2] in (["für"], ["for"]) and not _NOTHING.isdisjoint(
+        words[place + 2 : place + 4]
+    )
 
 
 def _means_it(words: Sequence[str], place: int) -> bool:

@@ -178,7 +178,7 @@ SIGNALS: tuple[Signal, ...] = (
         "deadline",
         2.0,
         rf"""
-        bis (?:spätestens )?(?:zum )?{_DAY}|bis (?:spätestens )?\d{{1,2}} uhr
+        bis (?:spätestens )?(?:zum )?(?!heute (?:\w+ ){{0,6}}(?:nicht|nichts|nix|keine?[nmrs]?|niemand|keiner)\b){_DAY}|bis (?:spätestens )?\d{{1,2}} uhr
         spätestens (?:bis |am )?{_DAY}|(?:heute|morgen) noch|noch (?:heute|morgen)\b
         (?:in|innerhalb von|binnen) (?:einer|zwei|drei|\d+) (?:stunden?|h)\b
         (?:hochzeit|geburtstag|beerdigung|abreise|flug|feier) (?:ist )?(?:schon )?(?:am )?{_DAY}
@@ -198,9 +198,10 @@ SIGNALS: tuple[Signal, ...] = (
         "says it is urgent",
         2.0,
         r"""
-        dringend\w*|dringlich\w*|eilt\b|eilig\w*|sofort\b(?!\s?(?:kauf|überweisung|lieferbar|verfügbar))
+        (?<!wie )dringend\w*|dringlich\w*|eilt\b|eilig\w*
+        sofort\b(?!\s?(?:kauf|überweisung|lieferbar|verfügbar|wieder|zu\b|ab\b|danach|abgestürzt|geschlossen))
         umgehend|unverzüglich|schnellstm\w+|notfall|pressiert|so schnell wie möglich
-        urgent(?:ly)?\b|asap\b|a\.s\.a\.p|immediately|emergency\b(?! room)|right (?:now|away)
+        urgent(?:ly)?\b|asap\b|a\.s\.a\.p|immediately|emergency\b(?! room)|(?<!order )right (?:now|away)
         straight ?away|as soon as possible|time[- ]sensitive
         """,
     ),
@@ -210,7 +211,7 @@ SIGNALS: tuple[Signal, ...] = (
         r"""
         nicht (?:(?:so|sehr|besonders|wirklich|sonderlich|mal|mehr|gerade) ){0,3}(?:dringend|dringlich|eilig)
         (?:keineswegs|keinesfalls|alles andere als) (?:dringend|dringlich|eilig)
-        keine? (?:eile|hektik|stress)|kein notfall|eilt (?:(?:ja|mir|auch|überhaupt|gar|absolut) ){0,2}nicht
+        keine? (?:eile|hektik|stress)|kein notfall|eilt (?:(?:ja|mir|auch|überhaupt|gar|absolut|wirklich|also|echt) ){0,2}nicht
         hat (?:noch |auch |ruhig )?zeit\b
         wenn (?:ihr|sie|du) (?:mal |gerade )?zeit|in aller ruhe|no (?:rush|hurry|urgency|pressure)
         not (?!only )(?:at all |\w+ )?urgent|isn'?t (?:at all |\w+ )?urgent|(?:far from|anything but) urgent

@@ -2,13 +2,17 @@
 
 import time
 import tracemalloc
+from pathlib import Path
 
 import pytest
 
 from bot.domain.ports import Understander
 from bot.domain.understanding import Context, Level
 from nlu.embedded import Embedded
+from nlu.learning import learn
+from nlu.reading import read_training
 from tests.contracts.understander_contract import UnderstanderContract
+from tests.unit.nlu.conftest import NOW, SMALL
 
 
 class TestEmbedded(UnderstanderContract):
@@ -34,6 +38,17 @@ def test_what_resembles_no_example_is_out_of_scope_or_uncertain(engine: Embedded
 def test_foreign_letters_without_a_known_ngram_are_nothing_understood(engine: Embedded) -> None:
     found = engine.parse("где мой заказ")
     assert (found.intent.name, found.intent.confidence, found.out_of_scope) == ("", 0.0, 1.0)
+
+
+def test_who_wants_no_person_is_understood_by_what_else_they_say(tmp_path: Path) -> None:
+    person = "- intent: person\n  examples: |\n    - ich will mit einem menschen sprechen\n    - menschen bitte\n    - kann ich mit einem mitarbeiter sprechen\n"
+    path = tmp_path / "nlu.yml"
+    path.write_text(SMALL.replace("- regex", person + "- regex", 1), encoding="utf-8")
+    engine = Embedded(learn(read_training([path]), NOW))
+    found = engine.parse("ich will nicht mit einem menschen sprechen, wo ist mein paket")
+    assert (found.intent.name, found.wants_person) == ("where_is_parcel", False)
+    assert engine.parse("ich will mit keinem menschen sprechen").intent.name != "person"
+    assert engine.parse("ich will mit einem menschen sprechen").intent.name == "person"
 
 
 def test_both_spellings_of_an_umlaut_are_the_same_word(engine: Embedded) -> None:

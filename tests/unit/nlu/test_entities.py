@@ -39,6 +39,8 @@ def found(text: str, context: Context = Context()) -> list[tuple[str, str]]:  # 
         ("Bestellung 2024", "2024"),
         ("order 44120 from 3 May 2026", "44120"),
         ("Meine neue Adresse für Bestellung 12209", "12209"),
+        ("please email me the invoice for 66203", "66203"),
+        ("Rechnungskopie zu 66203 bitte", "66203"),
         ("أين طلبي رقم ٤٧١١", "4711"),
     ],
 )
@@ -163,6 +165,8 @@ def test_a_year_beside_the_number_does_not_hide_it() -> None:
         ("call me on 07700 900123", ("phone", "07700900123")),
         ("am 24.12.2026", ("date", "2026-12-24")),
         ("am 3.5.", ("date", "--05-03")),
+        ("bestellt am 3.5", ("date", "--05-03")),
+        ("seit 12.10 warte ich", ("date", "--10-12")),
         ("seit dem 3. März 2026", ("date", "2026-03-03")),
         ("on May 3rd, 2026", ("date", "2026-05-03")),
         ("since November 2022", ("date", "2022-11")),
@@ -180,7 +184,21 @@ def test_what_else_is_found(text: str, entity: tuple[str, str]) -> None:
     assert found(text) == [entity]
 
 
-@pytest.mark.parametrize("text", ["24/7 erreichbar", "a@b", "1/2 Portion", "am 31.02.2026", "on April 31st"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "24/7 erreichbar",
+        "a@b",
+        "1/2 Portion",
+        "am 31.02.2026",
+        "on April 31st",
+        "bis 3.10 Uhr",
+        "bis 19.99",
+        "Version 3.5",
+        "der Bote war um 1830 da",
+        "JD014600003456789012",
+    ],
+)
 def test_what_only_looks_like_it_is_left_alone(text: str) -> None:
     assert found(text) == []
 
@@ -188,6 +206,10 @@ def test_what_only_looks_like_it_is_left_alone(text: str) -> None:
 def test_a_mistyped_iban_is_doubtful_and_no_order_number() -> None:
     entities = BUILT_IN.find("DE00 3704 0044 0532 0130 00", Context())
     assert [(one.entity, one.confidence) for one in entities] == [("iban", 0.5)]
+
+
+def test_a_price_after_a_word_of_time_is_a_price() -> None:
+    assert found("alles bis 3.10 €") == [("amount", "3.10 EUR")]
 
 
 def test_an_iban_has_only_letters_of_the_alphabet() -> None:

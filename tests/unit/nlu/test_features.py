@@ -17,6 +17,11 @@ from nlu.features import LINK, MAIL, MENTION, NUMBER, grams, normalise, tokens
         ("10000", f" {NUMBER} "),
         ("nw-4711", f"nw- {NUMBER} "),
         ("kurz 123", "kurz 123"),
+        ("ＨＡＬＬＯ　Ｗｅｌｔ！", "hallo welt!"),
+        ("H A L L O  W E L T", "hallo  welt"),
+        ("m-e-n-s-c-h", "mensch"),
+        ("z. B. in S M L", "z. b. in s m l"),
+        ("1 2 3 4 5", "1 2 3 4 5"),
     ],
 )
 def test_spelling_is_evened_out(text: str, normal: str) -> None:

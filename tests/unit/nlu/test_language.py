@@ -21,6 +21,9 @@ def told(text: str, hint: str = "") -> str:
         "moin",
         "danke!!",
         "Kundennummer vergessen",
+        "neeee",
+        "moinsen",
+        "brauchs nimmer, bitte cancel",
         "ich möchte mein shirt zurückgeben, order 4711",
     ],
 )
@@ -37,6 +40,7 @@ def test_german_is_told(text: str) -> None:
         "thx",
         "u charged me twice",
         "gimme my money back",
+        "heya",
         "the Lieferung is late again",
     ],
 )

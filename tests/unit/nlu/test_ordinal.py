@@ -145,9 +145,18 @@ def test_nothing_is_called_urgent_without_a_word_that_can_be_checked() -> None:
     for words, found in (
         (["deluge", "in"], Graded(Level.HIGH, ("deluge",))),
         (["at", "in"], Graded(Level.NORMAL, ())),
+        (["their", "über"], Graded(Level.NORMAL, ())),
+        (["their", "deluge"], Graded(Level.HIGH, ("deluge",))),
     ):
         ordinal = Ordinal((step,), weights, words, idf)
         assert ordinal.grade(np.array([0, 1]), np.array([1.0, 1.0]), 0.0, 0) == found
+
+
+def test_danger_is_called_so_even_where_only_empty_words_tell_it() -> None:
+    sure = Logistic((9.0, 0.0, 0.0), 0.0, (-9.0,) * 3, (9.0,) * 3)
+    step = Step(level=Level.CRITICAL, bias=0.0, sure=sure, enough=0.5)
+    ordinal = Ordinal((step,), np.array([[1.0]]), ["their"], np.array([1.5]))
+    assert ordinal.grade(np.array([0]), np.array([1.0]), 0.0, 0) == Graded(Level.CRITICAL, ("their",))
 
 
 def test_what_is_about_nothing_urgent_stays_low_when_it_reads_like_any_other(model: Model) -> None:

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from nlu.features import normalise, tokens
-from nlu.rules.person import wants_person
+from nlu.rules.person import wants_person, without_declined
 
 ASKS = (
     "give me a fucking human",
@@ -53,6 +53,16 @@ ASKS = (
     "I'd rather speak to a person",
     "Ich möchte mit einem Mitarbeiter verbunden werden",
     "I want to speak to a manager to complain",
+    "M e n s c h",
+    "H U M A N",
+    "Ｍｅｎｓｃｈ　ｂｉｔｔｅ",
+    "ｒｅａｌ　ｐｅｒｓｏｎ",
+    "kann ich da mal mit wem reden",
+    "could I have a quick word with someone",
+    "Wie komme ich an einen Kollegen ran?",
+    "Dazu hätte ich lieber einen Ansprechpartner",
+    "können wir das kurz telefonisch besprechen?",
+    "can we discuss this over the phone",
 )
 
 MISSPELLED = (
@@ -116,6 +126,11 @@ DOES_NOT_ASK = (
     "thanks for your support",
     "Ich möchte ein Boss Hemd",
     "Is anyone affected by the delay?",
+    "Mit wem spreche ich?",
+    "Das haben wir doch schon am Telefon geklärt",
+    "your colleague sorted it over the phone",
+    "Ist das Telefon noch lieferbar?",
+    "Wie komme ich an meine Rechnung?",
 )
 
 
@@ -137,6 +152,32 @@ def test_a_slip_of_the_finger_does_not_keep_anybody_from_a_person(text: str) -> 
 @pytest.mark.parametrize("text", DOES_NOT_ASK)
 def test_speaking_of_people_is_not_asking_for_one(text: str) -> None:
     assert not asks(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "rest"),
+    [
+        ("Ich will NICHT mit einem Menschen sprechen", ""),
+        ("ich brauch keinen Mitarbeiter, wo ist mein Paket", "wo ist mein paket"),
+        (
+            "ich will nicht mit einem menschen sprechen sag mir wo mein paket steckt",
+            "sag wo mein paket steckt",
+        ),
+        ("Please don't call me. Where is my refund?", "where is my refund"),
+        ("I don't want to talk to an agent, just cancel it", "just cancel it"),
+    ],
+)
+def test_who_wants_no_person_is_heard_for_what_else_they_say(text: str, rest: str) -> None:
+    left = without_declined(normalise(text))
+    assert left is not None
+    assert " ".join(tokens(left.replace("?", ""))) == rest
+
+
+@pytest.mark.parametrize(
+    "text", ["Gib mir einen Menschen", "kein Mensch antwortet", "no agent helped me", "nein"]
+)
+def test_who_has_seen_no_person_declines_nobody(text: str) -> None:
+    assert without_declined(normalise(text)) is None
 
 
 @pytest.mark.parametrize("piece", ["mit einem ", "ich will bitte ", "hilfe ", "_", "nicht mit "])

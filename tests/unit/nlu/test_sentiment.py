@@ -23,6 +23,10 @@ def label(text: str) -> str:
         "The T-shirt is great",
         "das ist mega gut",
         "isn't bad at all",
+        "eure Kollegin war so lieb zu meiner Oma",
+        "jeden Cent wert",
+        "worth every penny",
+        "Chapeau!",
     ],
 )
 def test_praise_is_positive(text: str) -> None:
@@ -46,6 +50,10 @@ def test_praise_is_positive(text: str) -> None:
         "super angry with you",
         "mega enttäuscht",
         "it isnt good",
+        "Danke für gar nichts",
+        "thanks for nothing",
+        "ich wurde nur abgewimmelt",
+        "your guy laughed at me",
     ],
 )
 def test_anger_is_negative(text: str) -> None:
@@ -66,6 +74,10 @@ def test_anger_is_negative(text: str) -> None:
         "I would love a smaller size",
         "Die Lampe ist defekt",
         "danke",
+        "danke für die Info",
+        "thanks for the cooler",
+        "Kommt die Gutschrift auf den Cent genau?",
+        "ist der Sweater lieferbar",
     ],
 )
 def test_a_matter_of_fact_is_neutral(text: str) -> None:

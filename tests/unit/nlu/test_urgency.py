@@ -202,6 +202,7 @@ def test_what_is_denied_or_quoted_does_not_count(text: str) -> None:
         "eilt nicht",
         "das eilt überhaupt nicht",
         "gar nicht mal so dringend",
+        "eilt wirklich nicht",
         "keineswegs dringend",
     ],
 )
@@ -256,6 +257,22 @@ def test_the_intent_gives_its_level_only_when_it_is_likely() -> None:
 def test_a_customer_in_no_hurry_takes_a_step_off_the_prior_but_never_off_danger() -> None:
     assert judged("keine Eile", prior="high", confidence=0.9).level is Level.NORMAL
     assert judged("keine Eile", prior="critical", confidence=0.9).level is Level.CRITICAL
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "bis heute ist die Gutschrift nicht da",
+        "bis heute keine Antwort auf die Frage nach der Farbe",
+        "die App geht auf und sofort wieder zu",
+        "wie dringend muss ich bestellen",
+        "If I order right now, what does it cost",
+    ],
+)
+def test_words_of_haste_that_press_for_nothing_are_no_reason(text: str) -> None:
+    told = " ".join(judged(text).reasons)
+    assert "deadline" not in told
+    assert "urgent" not in told
 
 
 def test_reasons_quote_what_the_customer_wrote() -> None:
