@@ -32,7 +32,8 @@ class Breaker:
         """Around one question; raises `EngineUnavailable` at once while the neighbour is left alone."""
         if self.is_open and (self._probing or self._clock() < self._until):
             raise EngineUnavailable("Rasa failed several times in a row and is left alone for a moment.")
-        self._probing = self.is_open
+        probes = self.is_open
+        self._probing = self._probing or probes
         try:
             yield
         except EngineUnavailable:
@@ -42,4 +43,5 @@ class Breaker:
         else:
             self._failed = 0
         finally:
-            self._probing = False
+            if probes:  # one that was asked before says nothing of it
+                self._probing = False

@@ -117,6 +117,22 @@ def test_an_open_one_asks_nothing_until_it_has_rested() -> None:
     assert not breaker.is_open
 
 
+def test_only_one_probes_also_when_an_earlier_question_ends_meanwhile() -> None:
+    clock = Clock()
+    breaker = Breaker(clock)
+    earlier, probe = breaker.attempt(), breaker.attempt()
+    earlier.__enter__()
+    for _ in range(FAILURES):
+        fails(breaker)
+    clock.now = REST
+    probe.__enter__()
+    earlier.__exit__(KeyboardInterrupt, KeyboardInterrupt(), None)
+    with pytest.raises(EngineUnavailable, match="left alone"), breaker.attempt():
+        pytest.fail("it was asked")
+    probe.__exit__(None, None, None)
+    assert not breaker.is_open
+
+
 def test_a_probe_that_is_broken_off_lets_the_next_one_try() -> None:
     clock = Clock()
     breaker = Breaker(clock)
