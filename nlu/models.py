@@ -17,7 +17,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import msgspec
 import numpy as np
@@ -168,25 +168,20 @@ class Models:
         self._folder = folder
 
     def save(self, model: Model) -> Path:
-        """Write it completely, or not at all; the same content again renews its date."""
-        self._folder.mkdir(parents=True, exist_ok=True)
-        path = self._path(model.id)
-        draft = self._folder / f".{path.stem}.{os.getpid()}.draft"
+        """Write it completely, or not at all; the same content again renews its date. Raises `BadData`."""
         members: Arrays = {
             **model.arrays,
             "facts": np.frombuffer(_encode(model.facts), dtype=np.uint8),
             "created_at": np.frombuffer(model.created_at.isoformat().encode(), dtype=np.uint8),
         }
         try:
-            with draft.open("wb") as file:
+            with self._drafted(model.id) as file:
                 np.savez(file, allow_pickle=False, **members)
-                file.flush()
-                os.fsync(file.fileno())
-            draft.replace(path)
-        finally:
-            draft.unlink(missing_ok=True)
-        _sync(self._folder)
-        return path
+        except OSError as exc:
+            raise BadData(
+                f"{self._folder}: the model cannot be saved ({exc.strerror}); check `nlu.models`."
+            ) from exc
+        return self._path(model.id)
 
     def load(self, id: str) -> Model:
         """Raises `Unknown`, or `BadData` when the file is cut short, altered or of another version."""
@@ -201,15 +196,23 @@ class Models:
         return self._path(id).read_bytes()
 
     def write(self, id: str, content: bytes) -> None:
-        """A file that was made elsewhere. Raises `BadData` when it is not what its name says."""
+        """A file that was made elsewhere. Raises `BadData` when it is not what its name says, and `OSError`."""
+        with self._drafted(id) as file:
+            file.write(content)
+            file.flush()
+            _read(Path(file.name), id)
+
+    @contextmanager
+    def _drafted(self, id: str) -> Iterator[BinaryIO]:
+        """A file that gets its name when all of it is on disk; nothing is left of it where that fails."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        path, draft = self._path(id), self._folder / f".{id}.{os.getpid()}.{os.urandom(4).hex()}.draft"
+        path = self._path(id)
+        draft = self._folder / f".{path.stem}.{os.getpid()}.{os.urandom(4).hex()}.draft"
         try:
             with draft.open("wb") as file:
-                file.write(content)
+                yield file
                 file.flush()
                 os.fsync(file.fileno())
-            _read(draft, id)
             draft.replace(path)
         finally:
             draft.unlink(missing_ok=True)
@@ -228,21 +231,10 @@ class Models:
             found, key=lambda one: one.created_at.timestamp() if one.created_at else 0.0, reverse=True
         )
 
-    def latest(self) -> str:
-        """The id of the newest usable model, or an empty string."""
-        return next((one.id for one in self.summaries() if not one.damaged and self._is_sound(one.id)), "")
-
     def prune(self, keep: int, protect: Collection[str] = ()) -> list[str]:
         """Remove all but the newest `keep`; a protected id (the live model) always stays. Says what went."""
         old = [summary.id for summary in self.summaries()[max(keep, 0) :] if summary.id not in protect]
         return [id for id in old if _removed(self._path(id))]
-
-    def _is_sound(self, id: str) -> bool:
-        try:
-            self.load(id)
-        except (BadData, Unknown):
-            return False
-        return True
 
     def _path(self, id: str) -> Path:
         if not ID.fullmatch(id):

@@ -72,6 +72,7 @@ def _arrays(arrays: Arrays, intents: int, steps: int) -> None:
     _weights(arrays, intents, steps)
     _near(arrays, intents)
     rows = len(arrays["oof_expected"])
+    _is(rows > 0, "oof_expected")
     _is(_lines(arrays["oof_texts"]) == rows, "oof_texts")
     for name in ("oof_predicted", "oof_confidence", "oof_strange"):
         _is(arrays[name].shape == (rows,), name)

@@ -66,20 +66,7 @@ async def train(
     arguments += [word for id in protect for word in ("--protect", id)]
     arguments += ["--boost"] * boost
     with _lifeline() as line:
-        child = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-P",  # what lies in the working folder is none of our modules, whatever its name
-            "-m",
-            "nlu.training",
-            *arguments,
-            "--",
-            *map(str, paths),
-            stdin=line,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            env=_environment(),
-            start_new_session=True,  # with the processes it starts, it can be ended as one
-        )
+        child = await _started([*arguments, "--", *map(str, paths)], line)
         try:
             out, err = await child.communicate()
         except asyncio.CancelledError:
@@ -88,6 +75,26 @@ async def train(
             await child.wait()
             raise
     return _result(child.returncode, out, err.decode(errors="replace").strip())
+
+
+async def _started(arguments: Sequence[str], line: int) -> asyncio.subprocess.Process:
+    try:
+        return await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-P",  # what lies in the working folder is none of our modules, whatever its name
+            "-m",
+            "nlu.training",
+            *arguments,
+            stdin=line,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env=_environment(),
+            start_new_session=True,  # with the processes it starts, it can be ended as one
+        )
+    except OSError as exc:
+        raise EngineUnavailable(
+            f"The training process cannot be started ({exc.strerror}); try again."
+        ) from exc
 
 
 @contextmanager
@@ -181,10 +188,7 @@ def run(
         return Boost(boosting.NAME, boosting.meanings)
 
     model, models = learn(data, started, booster() if boost else None), Models(folder)
-    try:
-        models.save(model)
-    except OSError as exc:
-        raise BadData(f"{folder}: the model cannot be saved ({exc.strerror}); check `nlu.models`.") from exc
+    models.save(model)
     models.prune(keep, {*protect, model.id})
     return TrainedModel(
         id=model.id,

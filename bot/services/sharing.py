@@ -28,7 +28,7 @@ class Folder(Protocol):
     def describe(self, id: str) -> dict[str, Any]: ...
 
     def write(self, id: str, content: bytes) -> None:
-        """All of it or nothing. Raises `BadData` when the content is not that model."""
+        """All of it or nothing. Raises `BadData` when the content is not that model, and `OSError`."""
 
 
 class SharedModels:
@@ -57,10 +57,14 @@ class SharedModels:
 
     async def _fetch(self, id: str, key: str, keep: frozenset[str]) -> None:
         content = await self._files.get(key)
-        if content is not None:
+        if content is None:
+            return
+        try:
             await asyncio.to_thread(self._folder.write, id, content)
-            await asyncio.to_thread(self._folder.prune, KEPT, keep)  # those that went can be fetched again
-            log.info("model.fetched", model=id, bytes=len(content))
+        except OSError as exc:
+            raise StoreUnavailable(f"Model {id} cannot be written here ({exc.strerror}); make room.") from exc
+        await asyncio.to_thread(self._folder.prune, KEPT, keep)  # those that went can be fetched again
+        log.info("model.fetched", model=id, bytes=len(content))
 
     async def _share(self, id: str, keep: frozenset[str]) -> None:
         key = await self._files.put(await asyncio.to_thread(self._folder.read, id))

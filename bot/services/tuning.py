@@ -35,9 +35,7 @@ class Tuning:
         self._load = load
         self._clock = clock
         self._engine: Understander | None = None
-        self._refused = (
-            -1
-        )  # the version of the setting whose model could not be loaded: not tried every second
+        self._refused = -1  # version of the setting: what could not be loaded is not tried every second
 
     @property
     def engine(self) -> Understander:
@@ -73,9 +71,8 @@ class Tuning:
         return [live, *previous] if live else previous
 
     async def follow(self) -> None:
-        """Load the live model if it is not the one in hand; a damaged one leaves the old in place until the next promotion.
-
-        Raises `StoreUnavailable`.
+        """Load the live model if it is not the one in hand; a damaged one leaves the old in place, and is tried again
+        when it is promoted again. Raises `StoreUnavailable`.
         """
         setting = await self._store.get(Setting, MODEL)
         wanted, _ = _models(setting)

@@ -62,7 +62,9 @@ async def train(
     cases, rows = await _judged(server, pipeline, data, stand_in, folder)
     file, archive = await server.train(wording.document(pipeline, data, data.examples))
     model = await asyncio.to_thread(_model, stand_in, cases, rows, file, archive)
-    await asyncio.to_thread(_save, Models(models), model, keep, {*protect, model.id})
+    shelf = Models(models)
+    await asyncio.to_thread(shelf.save, model)
+    await asyncio.to_thread(shelf.prune, keep, {*protect, model.id})
     return TrainedModel(
         id=model.id,
         scores=model.facts.scores,
@@ -235,11 +237,3 @@ class _Bounded(gzip.GzipFile):
         if self._left < 0:
             raise ValueError("it unpacks to far more than its size")
         return found
-
-
-def _save(models: Models, model: Model, keep: int, protect: Collection[str]) -> None:
-    try:
-        models.save(model)
-    except OSError as exc:
-        raise BadData(f"The model cannot be saved ({exc.strerror}); check `nlu.models`.") from exc
-    models.prune(keep, protect)

@@ -108,7 +108,7 @@ async def test_a_promise_holds_while_other_models_are_looked_at(
 
 async def test_a_model_damaged_further_in_is_listed_as_damaged_and_passed_over(settings: Settings) -> None:
     folder = Path(settings.nlu.models)
-    sound = Models(folder).latest()
+    (sound,) = (one.id for one in Models(folder).summaries())
     damaged = trained(settings, "nein danke")
     altered(folder / f"{damaged}.npz")
     (folder / f"{sound}.backup.npz").write_bytes((folder / f"{sound}.npz").read_bytes())

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bot.domain.errors import BadData
+from bot.domain.errors import BadData, StoreUnavailable
 from bot.services import sharing
 from bot.services.sharing import SharedModels
 from bot.stores.files import LocalFiles
@@ -94,6 +94,24 @@ async def test_two_machines_that_share_at_once_lose_neither_model(machines: Mach
     both = machines.one("m1"), machines.one("m2")
     await asyncio.gather(*(shared.ensure(f"m{n}") for n, (_, shared) in enumerate(both, start=1)))
     assert set(await both[0][1].known()) == {"m1", "m2"}
+
+
+async def test_a_full_disk_is_a_reason_to_try_again(
+    machines: Machines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, here = machines.one("m1")
+    await here.ensure("m1")
+    folder, there = machines.one()
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(folder, "write", full)
+        with pytest.raises(StoreUnavailable, match="m1 cannot be written here"):
+            await there.ensure("m1")
+    await there.ensure("m1")
+    assert set(folder.models) == {"m1"}
 
 
 async def test_a_damaged_file_is_refused(machines: Machines, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -112,6 +112,14 @@ async def test_a_training_that_says_nothing_is_no_model(
         await train([data], tmp_path / "models")
 
 
+async def test_a_process_that_cannot_be_started_is_a_training_that_breaks(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "nowhere"))
+    with pytest.raises(EngineUnavailable, match=r"cannot be started \(No such file or directory\)"):
+        await train([data], tmp_path / "models")
+
+
 async def test_cancelling_ends_the_process(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

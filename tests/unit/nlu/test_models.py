@@ -93,7 +93,7 @@ def test_models_are_listed_newest_first_and_damaged_ones_last(model: Model, tmp_
 
 def test_a_folder_that_is_not_there_has_no_models(tmp_path: Path) -> None:
     models = Models(tmp_path / "later")
-    assert (models.summaries(), models.latest(), models.prune(3)) == ([], "", [])
+    assert (models.summaries(), models.prune(3)) == ([], [])
 
 
 def test_pruning_keeps_the_newest_and_never_takes_a_protected_one(model: Model, tmp_path: Path) -> None:
@@ -111,7 +111,7 @@ def test_a_failed_save_leaves_nothing_behind(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(np, "savez", full)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(BadData, match=r"cannot be saved \(No space left on device\); check `nlu\.models`"):
         Models(tmp_path).save(model)
     assert list(tmp_path.iterdir()) == []
 
@@ -213,6 +213,14 @@ def test_arrays_that_do_not_fit_each_other_are_refused(
         Models(tmp_path).load(made.id)
 
 
+def test_a_model_that_was_never_judged_is_refused(model: Model, tmp_path: Path) -> None:
+    arrays = {key: array[:0] if key.startswith("oof_") else array for key, array in model.arrays.items()}
+    made = msgspec.structs.replace(model, id=models.name(model.facts, arrays), arrays=arrays)
+    Models(tmp_path).save(made)
+    with pytest.raises(BadData, match="oof_expected"):
+        Models(tmp_path).load(made.id)
+
+
 def changed(**facts: Any) -> Callable[[Facts], Facts]:
     return lambda found: msgspec.structs.replace(found, **facts)
 
@@ -273,7 +281,8 @@ def test_a_model_that_goes_while_the_folder_is_listed_is_no_accident(
     Models(tmp_path).save(model)
     listed = [tmp_path / "gone.npz", *tmp_path.glob("*.npz")]
     monkeypatch.setattr(Path, "glob", lambda *_: iter(listed))
-    assert Models(tmp_path).latest() == model.id
+    found = [(one.id, bool(one.damaged)) for one in Models(tmp_path).summaries()]
+    assert found == [(model.id, False), ("gone", True)]
 
 
 def test_a_damaged_model_is_not_given_to_others(model: Model, tmp_path: Path) -> None:
@@ -299,21 +308,7 @@ def test_a_file_that_is_not_named_like_a_model_is_none(model: Model, tmp_path: P
     odd = tmp_path / name.format(model.id)
     odd.write_bytes(models.save(older(model, 1, model.id)).read_bytes())
     assert [one.id for one in models.summaries()] == [model.id]
-    assert (models.latest(), models.prune(0), odd.exists()) == (model.id, [model.id], True)
-
-
-def test_the_latest_is_the_newest_that_really_loads(model: Model, tmp_path: Path) -> None:
-    folder = Models(tmp_path)
-    folder.save(model)
-    facts = msgspec.structs.replace(model.facts, temperature=2.0)
-    newer = msgspec.structs.replace(
-        model, id=models.name(facts, model.arrays), facts=facts, created_at=NOW + timedelta(days=1)
-    )
-    path = folder.save(newer)
-    assert folder.latest() == newer.id
-    altered(path)
-    assert [one.damaged for one in folder.summaries()] == ["", ""]
-    assert folder.latest() == model.id
+    assert (models.prune(0), odd.exists()) == ([model.id], True)
 
 
 def test_a_folder_named_like_a_model_is_a_damaged_one_and_stays(model: Model, tmp_path: Path) -> None:
@@ -321,7 +316,6 @@ def test_a_folder_named_like_a_model_is_a_damaged_one_and_stays(model: Model, tm
     models.save(model)
     (tmp_path / "abc.npz").mkdir()
     assert [bool(one.damaged) for one in models.summaries()] == [False, True]
-    assert models.latest() == model.id
     assert models.prune(1) == []
 
 
@@ -343,4 +337,4 @@ def test_a_file_from_elsewhere_is_on_disk_before_it_gets_its_name(
     monkeypatch.setattr(os, "fsync", noted)
     monkeypatch.setattr(Path, "replace", named)
     Models(tmp_path / "there").write(model.id, content)
-    assert Models(tmp_path / "there").latest() == model.id
+    assert Models(tmp_path / "there").load(model.id).id == model.id
