@@ -24,6 +24,7 @@ from nlu.scoring import NO_SCORE, Standing, evidence, scope
 
 RANKED = 10  # as many as Rasa names
 REMEMBERED = 8192  # words whose n-grams need not be looked up again
+AT_ONCE = 4096  # rows of weights
 
 Columns = NDArray[np.intp]
 
@@ -64,7 +65,7 @@ class Parser:
 
         self._columns_of = columns_of
         self._idf = arrays["idf"]
-        self._weights = arrays["weights"].astype(np.float32)
+        self._weights, self._step = _whole(arrays["weights"])
         self._boost = arrays["boost"].astype(np.float32) if "boost" in arrays else None
         self._bias = arrays["bias"]
         self._near = Nearest(arrays, len(self._idf))
@@ -86,7 +87,8 @@ class Parser:
 
     def scores(self, row: Row, meaning: Floats | None = None) -> Floats:
         """How far each intent is on its own side of its line."""
-        found: Floats = row.values.dot(self._weights.take(row.columns, axis=0)) + self._bias
+        weights = self._weights.take(row.columns, axis=0).astype(np.float32)
+        found: Floats = row.values.dot(weights) * self._step + self._bias
         if meaning is not None and self._boost is not None:
             found += meaning @ self._boost
         return found
@@ -173,6 +175,16 @@ class Nearest:
         except AttributeError:
             dense = self._desk.row = np.zeros(self._size, dtype=np.float32)
         return dense
+
+
+def _whole(weights: Floats) -> tuple[NDArray[np.int16], np.float32]:
+    """As multiples of a step: half the memory of floats, and gathered faster than those."""
+    step = max(float(weights.max(initial=0)), -float(weights.min(initial=0))) / np.iinfo(np.int16).max or 1.0
+    whole = np.empty(weights.shape, dtype=np.int16)
+    for first in range(0, len(weights), AT_ONCE):  # all at once would need the memory that this saves
+        block = weights[first : first + AT_ONCE].astype(np.float32)
+        whole[first : first + AT_ONCE] = np.rint(block / step)
+    return whole, np.float32(step)
 
 
 def _columns(found: Iterable[int | None]) -> Columns:
