@@ -19,10 +19,12 @@ from bot.domain.messages import Message
 from bot.domain.understanding import Context
 from bot.web.context import WEB
 from bot.web.headers import octets
+from bot.web.multipart import read_body
 from handoff.context import passport
 
 DESK = "api"
 LONGEST_NUMBER = 9  # digits
+TOO_LARGE = "The body is too large; it may have a MiB."
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Short = Annotated[str, Meta(min_length=1, max_length=200)]
 Word = Annotated[str, Meta(max_length=200)]
@@ -210,8 +212,9 @@ def _agent(who: Who) -> Agent:
 
 
 async def _body(request: web.Request, kind: type[Any]) -> Any:
+    body = await read_body(request, request.client_max_size, TOO_LARGE)
     try:
-        return msgspec.json.decode(await request.read(), type=kind)
+        return msgspec.json.decode(body, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise MalformedPayload(f"The body is not what this route takes: {error}.") from error
 

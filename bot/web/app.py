@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Awaitable, Callable, Mapping
 
@@ -148,4 +149,4 @@ def failure(status: int, code: str, message: str, headers: Mapping[str, str]) ->
 
 
 def _seconds(error: SwitchboardError) -> int:
-    return max(1, round(error.retry_after.total_seconds())) if isinstance(error, TooManyRequests) else 2
+    return max(1, math.ceil(error.retry_after.total_seconds())) if isinstance(error, TooManyRequests) else 2

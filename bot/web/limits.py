@@ -18,16 +18,16 @@ class Buckets:
         self._per_second = per_second
         self._left: OrderedDict[str, tuple[float, datetime]] = OrderedDict()
 
-    def take(self, key: str) -> None:
-        """One more under `key`; raises `TooManyRequests`."""
+    def take(self, key: str, many: int = 1) -> None:
+        """So many more under `key`, at most a burst; raises `TooManyRequests`."""
         now = self._clock()
         left = self._refilled(key, now)
-        self._left[key] = (left - 1 if left >= 1 else left, now)
+        self._left[key] = (left - many if left >= many else left, now)
         self._left.move_to_end(key)
         if len(self._left) > REMEMBERED:
             self._left.popitem(last=False)
-        if left < 1:
-            wait = timedelta(seconds=(1 - left) / self._per_second)
+        if left < many:
+            wait = timedelta(seconds=(many - left) / self._per_second)
             raise TooManyRequests("Too much at once; wait a moment and try again.", wait)
 
     def _refilled(self, key: str, now: datetime) -> float:

@@ -18,6 +18,7 @@ from bot.web.headers import octets
 
 CHUNK = 64 * 1024
 SILENT_SECONDS = 30  # whoever sends nothing for so long is gone
+SLOWEST_SECONDS = 300  # for all of it; 5 MiB take a slow line three minutes
 MOST_PARTS = 50
 LONGEST_BOUNDARY = 70  # RFC 2046
 BROKEN = "The multipart body is broken; send it whole, with one file."
@@ -58,11 +59,11 @@ async def read_parts(request: web.Request, limit: int, otherwise: str) -> list[P
 
 
 async def _patiently(chunks: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
-    """Raises `MalformedPayload` when the other side falls silent in the middle."""
-    waiting = aiter(chunks)
+    """Raises `MalformedPayload` when the other side falls silent in the middle, or goes on for ever."""
+    waiting, until = aiter(chunks), asyncio.get_running_loop().time() + SLOWEST_SECONDS
     while True:
         try:
-            async with asyncio.timeout(SILENT_SECONDS):
+            async with asyncio.timeout(min(SILENT_SECONDS, until - asyncio.get_running_loop().time())):
                 chunk = await anext(waiting)
         except StopAsyncIteration:
             return

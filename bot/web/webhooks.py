@@ -8,6 +8,9 @@ from bot import metrics
 from bot.domain.errors import SwitchboardError, Unknown
 from bot.domain.ports import Connector, Handshakes, Request
 from bot.web.context import WEB
+from bot.web.multipart import read_body
+
+TOO_LARGE = "The body is too large; a webhook may have a MiB."
 
 
 def setup(app: web.Application) -> None:
@@ -43,7 +46,7 @@ async def seen(request: web.Request) -> Request:
         path=request.path,
         query=dict(request.query),
         headers={name.lower(): value for name, value in request.headers.items()},
-        body=await request.read(),
+        body=await read_body(request, request.client_max_size, TOO_LARGE),
     )
 
 

@@ -16,8 +16,9 @@ from bot.domain.customers import Customer
 from bot.domain.messages import Attachment, AttachmentKind, Direction, EventKind, MessageState
 from bot.domain.ports import Query
 from bot.web import multipart
-from bot.web.chat import stream
+from bot.web.chat import routes, stream
 from bot.web.context import WEB
+from bot.web.limits import Buckets
 from tests.site import SHOP, Away, Site, site
 from tests.unit.test_uploads import PDF, PNG
 
@@ -60,6 +61,15 @@ async def test_behind_a_proxy_one_visitor_does_not_shut_the_others_out(chat: Sit
         await ask("198.51.100.7, 203.0.113.5") == 429
     )  # what a visitor writes comes before what the proxy adds
     assert await ask("203.0.113.6") == 200
+
+
+async def test_whoever_has_a_whole_network_is_one_visitor(chat: Site) -> None:
+    for number in range(60):
+        told = {"X-Forwarded-For": f"2001:db8:1:2::{number:x}"}
+        assert (await chat.client.post("/chat/sessions", headers=told)).status == 200
+    for address, status in (("2001:db8:1:2:ffff::1", 429), ("2001:db8:1:3::1", 200)):
+        answer = await chat.client.post("/chat/sessions", headers={"X-Forwarded-For": address})
+        assert answer.status == status
 
 
 async def test_one_address_gets_only_so_many_sessions_at_once(chat: Site) -> None:
@@ -141,6 +151,17 @@ async def test_a_customer_who_writes_without_pause_is_slowed_down(chat: Site, to
     assert (await chat.say(chat.chat.mint(), "Hallo")).status == 202
     chat.clock.forward(seconds=1)
     assert (await chat.say(token, "Hallo", id="30")).status == 202
+
+
+async def test_one_address_fills_no_disk_however_many_customers_it_claims_to_be(
+    chat: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert chat.client.app
+    chat.client.app[routes.LIMITS].volume = Buckets(chat.clock, burst=5000, per_second=100)
+    answers = [await chat.say(chat.chat.mint(), "x" * 2000) for _ in range(3)]
+    assert [answer.status for answer in answers] == [202, 202, 429]
+    chat.clock.forward(seconds=int(answers[2].headers["Retry-After"]))
+    assert (await chat.say(chat.chat.mint(), "x" * 2000)).status == 202
 
 
 # -- receipts
@@ -426,10 +447,12 @@ async def test_what_is_beside_the_file_has_a_limit_too(chat: Site, token: str) -
     assert (await chat.client.post("/chat/files", data=endless(), headers=MULTIPART)).status == 413
 
 
-async def test_an_upload_that_falls_silent_is_given_up(
-    chat: Site, token: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("limit", ["SILENT_SECONDS", "SLOWEST_SECONDS"])
+@pytest.mark.parametrize("path", ["/chat/files", "/chat/messages", "/console/login"])
+async def test_a_body_that_falls_silent_is_given_up(
+    chat: Site, monkeypatch: pytest.MonkeyPatch, path: str, limit: str
 ) -> None:
-    monkeypatch.setattr(multipart, "SILENT_SECONDS", 0.05)
+    monkeypatch.setattr(multipart, limit, 0.05)
     kept = asyncio.Event()
 
     async def silent() -> AsyncIterator[bytes]:
@@ -437,7 +460,7 @@ async def test_an_upload_that_falls_silent_is_given_up(
         await kept.wait()
 
     async with asyncio.timeout(5):
-        assert (await chat.client.post("/chat/files", data=silent(), headers=MULTIPART)).status == 400
+        assert (await chat.client.post(path, data=silent(), headers=MULTIPART)).status == 400
     kept.set()
 
 

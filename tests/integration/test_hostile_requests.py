@@ -10,6 +10,7 @@ import pytest
 from aiohttp.test_utils import TestClient
 
 from bot.domain.messages import Direction
+from bot.web import multipart
 from tests.console import Desk, desk
 
 TOKEN = "an-api-token"
@@ -52,6 +53,21 @@ async def test_a_header_of_any_bytes_is_only_wrong(
     office: Desk, path: bytes, header: bytes, status: bytes
 ) -> None:
     assert status in await raw(office, path, header)
+
+
+async def test_a_tool_that_falls_silent_is_given_up(
+    api: TestClient[Any, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(multipart, "SILENT_SECONDS", 0.05)
+    kept = asyncio.Event()
+
+    async def silent() -> AsyncIterator[bytes]:
+        yield b'{"text": '
+        await kept.wait()
+
+    async with asyncio.timeout(5):
+        assert (await api.post("/api/v1/understand", data=silent(), headers=HEADERS)).status == 400
+    kept.set()
 
 
 async def test_nobody_sends_kilobytes_that_unpack_to_gigabytes(api: TestClient[Any, Any]) -> None:

@@ -25,6 +25,7 @@ from bot.web.multipart import Part, read_body, read_parts
 # A text may have a MiB; what is around it needs a little room of its own.
 BODY_LIMIT = 1024 * 1024 + 4096
 FORM_LIMIT = FILE_LIMIT + 2 * BODY_LIMIT
+VOLUME = 100 * 1024 * 1024  # an office that sends twenty large photos at once
 TEXT_TOO_LARGE = "That is too large. A message may have a MiB."
 FILE_TOO_LARGE = "That is too large. A file may have 5 MiB."
 FIELDS = ("customer", "id", "text", "language")
@@ -60,6 +61,8 @@ class Limits:
         self.sessions = Buckets(context.clock, burst=60, per_second=0.5)  # of one network address
         self.messages = Buckets(context.clock, burst=30, per_second=1)  # of one customer
         self.receipts = Buckets(context.clock, burst=120, per_second=5)
+        # Bytes of one network address, however many customers it claims to be: they all are kept.
+        self.volume = Buckets(context.clock, burst=VOLUME, per_second=VOLUME / 400)
 
 
 LIMITS = web.AppKey("chat_limits", Limits)
@@ -130,7 +133,7 @@ async def sessions(request: web.Request) -> web.Response:
 async def messages(request: web.Request) -> web.Response:
     body = await _body(request)
     connector, address = _customer(request, _token(body))
-    request.app[LIMITS].messages.take(topic(address))
+    _bound(request, address, len(body))
     return await _receive(request.app[WEB], _parse(connector, "/chat/messages", body))
 
 
@@ -138,7 +141,7 @@ async def files(request: web.Request) -> web.Response:
     """The file is stored first: a stored message never names a file that is not there."""
     form = await _form(request)
     connector, address = _customer(request, form.fields.get("customer", ""))
-    request.app[LIMITS].messages.take(topic(address))
+    _bound(request, address, len(form.content))
     found = recognise(form.content)
     context = request.app[WEB]
     attachment = Attachment(
@@ -192,6 +195,12 @@ async def events(request: web.Request) -> web.StreamResponse:
                 await stream.bounded_write(response, stream.RECONNECT + first)
                 await stream.follow(feed, lambda data: stream.bounded_write(response, data), hints, ended)
     return response
+
+
+def _bound(request: web.Request, address: Address, size: int) -> None:
+    """Raises `TooManyRequests`."""
+    request.app[LIMITS].messages.take(topic(address))
+    request.app[LIMITS].volume.take(caller(request), size)
 
 
 def _position(request: web.Request) -> int:
