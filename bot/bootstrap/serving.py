@@ -25,6 +25,7 @@ from bot.bootstrap.at_work import alone
 from bot.bootstrap.content import Content, read_content
 from bot.bootstrap.engines import now, store_path
 from bot.bootstrap.parts import Parts, assembled, web_context
+from bot.bootstrap.room import have_room
 from bot.bootstrap.unfinished import unfinished
 from bot.config import ConfigError, Settings
 from bot.domain.accounts import Setting, User
@@ -46,6 +47,7 @@ log = structlog.get_logger()
 
 FOLLOW_EVERY = 1.0  # seconds until a promoted model is noticed
 SHOWN = 5  # warnings at start
+IDLE_SECONDS = 75.0  # of a connection that asks nothing; proxies give up after 60
 MEND = "run `switchboard rollback`, or `switchboard train` and `switchboard promote ID`."
 TRAINED_WITHIN = 120.0  # seconds another process may take for the first model
 STARTER = "starter"  # the setting that says somebody trains it
@@ -72,6 +74,7 @@ async def serve(settings: Settings, role: str, config_path: Path | str) -> None:
     config.require_shared(settings, role)
     logs.setup()
     async with AsyncExitStack() as stack:
+        have_room()
         parts = await stack.enter_async_context(assembled(settings))
         tell = None if settings.shared else stack.enter_context(alone(store_path(settings)))
         await have_the_engine(parts)
@@ -79,7 +82,7 @@ async def serve(settings: Settings, role: str, config_path: Path | str) -> None:
         await _warn_about_answers(parts)
         stopping, reread = _on_signals()
         await _start_adapters(parts, stack, role)
-        await _listen(parts, stack, role)
+        await listen(parts, stack, role)
         if tell:
             tell(settings.server.host, settings.server.port, os.getpid())
         # Once nothing can fail: it is shown to nobody a second time.
@@ -271,12 +274,18 @@ async def _start_adapters(parts: Parts, stack: AsyncExitStack, role: str) -> Non
             stack.push_async_callback(adapter.stop)
 
 
-async def _listen(parts: Parts, stack: AsyncExitStack, role: str) -> None:
+async def listen(parts: Parts, stack: AsyncExitStack, role: str) -> None:
     server, ready = parts.settings.server, probes(parts)
     build = application.build_for_worker if role == WORKER else application.build
     app = build(web_context(parts), ready)
     # Unpacking a body happens on the loop before anybody has looked at its sender.
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=5, auto_decompress=False)
+    runner = web.AppRunner(
+        app,
+        access_log=None,
+        shutdown_timeout=5,
+        auto_decompress=False,
+        keepalive_timeout=IDLE_SECONDS,  # the library's hour would let anybody hold all connections there are
+    )
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
     try:
