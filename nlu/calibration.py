@@ -118,3 +118,21 @@ def separation(score: Floats, positive: NDArray[np.bool_]) -> float:
     if not above or not below:
         return 0.5
     return float((ranks[positive].sum() - above * (above + 1) / 2) / (above * below))
+
+
+def scores(
+    truth: NDArray[Any], predicted: NDArray[Any], confidence: Floats, strange: Floats, *, outside: Hashable
+) -> dict[str, float]:
+    """A cross-validation in a few numbers, all 0..1; `outside` is the intent of what is out of scope."""
+    correct, beyond = predicted == truth, truth == outside
+    answered = (confidence >= SURE) & (predicted != outside)
+    found = {
+        "accuracy": float(correct.mean()),
+        "macro_f1": macro_f1(truth.tolist(), predicted.tolist()),
+        "ece": calibration_error(confidence, correct),
+        "answered": float(answered.mean()),
+        "right_when_answered": float(correct[answered].mean()) if answered.any() else 0.0,
+    }
+    if beyond.any():
+        found["out_of_scope_auroc"] = separation(strange, beyond)
+    return {key: round(value, 4) for key, value in found.items()}

@@ -38,7 +38,7 @@ _QUIET = {
 
 
 class TrainedModel(Struct, frozen=True, kw_only=True):
-    """`scores` are those of the cross-validation, 0..1; see `nlu.learning.scores`."""
+    """`scores` are those of the cross-validation, 0..1; see `nlu.calibration.scores`."""
 
     id: str
     scores: dict[str, float]

@@ -13,7 +13,8 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from nlu.calibration import SURE, Floats, Logistic, calibration_error, fit_logistic, macro_f1, separation
+from nlu import calibration
+from nlu.calibration import Floats, Logistic, fit_logistic
 from nlu.models import OUT_OF_SCOPE
 
 PENALTY = 1.0  # on standardised weights: three hundred cases must not make anybody sure of everything
@@ -100,16 +101,5 @@ def confidences(cases: Sequence[Case]) -> tuple[Floats, Floats]:
 def scores(cases: Sequence[Case]) -> dict[str, float]:
     """The same numbers as the embedded engine's cross-validation gives, all 0..1."""
     right, strange = confidences(cases)
-    correct = np.array([case.rasa.intent == case.truth for case in cases])
-    outside = np.array([case.truth == OUT_OF_SCOPE for case in cases])
-    answered = (right >= SURE) & np.array([case.rasa.intent != OUT_OF_SCOPE for case in cases])
-    found = {
-        "accuracy": float(correct.mean()),
-        "macro_f1": macro_f1((case.truth for case in cases), (case.rasa.intent for case in cases)),
-        "ece": calibration_error(right, correct),
-        "answered": float(answered.mean()),
-        "right_when_answered": float(correct[answered].mean()) if answered.any() else 0.0,
-    }
-    if outside.any():
-        found["out_of_scope_auroc"] = separation(strange, outside)
-    return {key: round(value, 4) for key, value in found.items()}
+    truth, said = np.array([case.truth for case in cases]), np.array([case.rasa.intent for case in cases])
+    return calibration.scores(truth, said, right, strange, outside=OUT_OF_SCOPE)

@@ -11,12 +11,14 @@ from msgspec.structs import replace
 
 from bot.domain.errors import BadData
 from bot.domain.understanding import Context
-from nlu import boost, learning
+from nlu import boost
 from nlu.boost.encoder import Encoder
 from nlu.boost.wordpiece import MOST, WordPiece
 from nlu.embedded import Embedded
 from nlu.features import normalise, tokens
 from nlu.learning import Boost, learn
+from nlu.learning.corpus import corpus_of
+from nlu.learning.fitting import fit
 from nlu.models import Model, Models
 from nlu.parser import Parser
 from nlu.reading import read_training
@@ -190,8 +192,8 @@ def test_german_is_left_to_the_ngrams(boosted: Model) -> None:
 def test_a_boosted_model_scores_as_it_was_trained(boosted: Model, small_file: Path, tmp_path: Path) -> None:
     Models(tmp_path).save(boosted)
     parser = Parser(Models(tmp_path).load(boosted.id))
-    corpus = learning._corpus(read_training([small_file]), Boost("tiny", boost.meanings))
-    fitted = learning._fit(corpus, np.arange(len(corpus.texts)))
+    corpus = corpus_of(read_training([small_file]), Boost("tiny", boost.meanings))
+    fitted = fit(corpus, np.arange(len(corpus.texts)))
     wanted = fitted.seen @ fitted.weights + fitted.bias
     for place, (text, meaning) in enumerate(zip(corpus.texts, boost.meanings(corpus.texts), strict=True)):
         row = parser.row(tokens(normalise(text)))

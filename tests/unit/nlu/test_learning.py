@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from nlu.embedded import Embedded
-from nlu.learning import FOLDS, folds, learn
+from nlu.learning import learn
+from nlu.learning.fitting import FOLDS, folds
 from nlu.models import OUT_OF_SCOPE, Model
 from nlu.reading import Example, TrainingData, read_training
 from tests.unit.nlu.conftest import NOW
@@ -89,6 +90,6 @@ def test_every_intent_is_spread_over_the_folds() -> None:
 def test_folds_in_other_processes_judge_alike(
     small_file: Path, model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("nlu.learning.WORTH_A_PROCESS", 0)
+    monkeypatch.setattr("nlu.learning.fitting.WORTH_A_PROCESS", 0)
     monkeypatch.setattr("os.cpu_count", lambda: 2)
     assert learn(read_training([small_file]), NOW).id == model.id

@@ -6,8 +6,9 @@ import msgspec
 import numpy as np
 import pytest
 
-from nlu import learning
 from nlu.features import normalise, tokens
+from nlu.learning.corpus import corpus_of
+from nlu.learning.fitting import fit
 from nlu.models import OUT_OF_SCOPE, Model
 from nlu.parser import Parser
 from nlu.reading import read_training
@@ -15,8 +16,8 @@ from nlu.scoring import scope, standings
 
 
 def test_a_training_example_gets_the_scores_that_training_gave_it(small_file: Path, model: Model) -> None:
-    corpus = learning._corpus(read_training([small_file]))
-    fitted = learning._fit(corpus, np.arange(len(corpus.texts)))
+    corpus = corpus_of(read_training([small_file]))
+    fitted = fit(corpus, np.arange(len(corpus.texts)))
     wanted = fitted.rows @ fitted.weights + fitted.bias
     parser = Parser(model)
     for row, text in enumerate(corpus.texts):
@@ -40,8 +41,8 @@ def test_a_text_of_unknown_ngrams_only_is_not_parsed(model: Model) -> None:
 
 
 def test_one_text_is_judged_by_the_evidence_that_training_saw(small_file: Path, model: Model) -> None:
-    corpus = learning._corpus(read_training([small_file]))
-    fitted = learning._fit(corpus, np.arange(len(corpus.texts)))
+    corpus = corpus_of(read_training([small_file]))
+    fitted = fit(corpus, np.arange(len(corpus.texts)))
     within = scope(model.facts.intents, OUT_OF_SCOPE)
     scores = fitted.rows @ fitted.weights + fitted.bias
     wanted = standings(scores, within, 0.3)
