@@ -151,7 +151,7 @@ async def test_a_promoted_model_is_live_in_every_process_within_two_seconds(
 def another_model(folder: Path) -> str:
     """The starter model, which says that it was trained on one example more."""
     models = Models(folder)
-    known = models.load(models.latest())
+    known = models.load(models.summaries()[0].id)
     facts = replace(known.facts, examples=known.facts.examples + 1)
     other = replace(known, id=name(facts, known.arrays), facts=facts)
     models.save(other)

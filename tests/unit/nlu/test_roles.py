@@ -41,9 +41,9 @@ nlu:
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Embedded:
     folder = tmp_path_factory.mktemp("roles")
     (folder / "nlu.yml").write_text(DATA, encoding="utf-8")
-    models = Models(folder)
-    models.save(learn(read_training([folder / "nlu.yml"]), NOW))
-    return Embedded(models.load(models.latest()))
+    model = learn(read_training([folder / "nlu.yml"]), NOW)
+    Models(folder).save(model)
+    return Embedded(Models(folder).load(model.id))
 
 
 def found(engine: Embedded, text: str, name: str = "city") -> list[tuple[str, str]]:
