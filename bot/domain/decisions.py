@@ -201,8 +201,10 @@ def _slot(case: Case, turn: Turn, policy: Policy, now: datetime) -> Decision | N
     asked = case.asked
     if asked is None or not asked.slot:
         return None
-    answer = policy.book.answers[asked.intent]
-    need = next(need for need in answer.needs if need.slot == asked.slot)
+    answer = policy.book.answers.get(asked.intent)
+    need = next((need for need in answer.needs if need.slot == asked.slot), None) if answer else None
+    if answer is None or need is None:  # the answers were changed since we asked
+        return None
     if turn.understanding.entity(need.entity):
         return answer_to(case, asked.intent, turn, policy, now)
     if _another_matter(asked.intent, turn, policy):

@@ -36,7 +36,7 @@ class Alarms:
     async def clear(self, what: str) -> None:
         """It works. Raises `StoreUnavailable`."""
         now = self._clock()
-        if now - self._quiet_since.get(what, now - REMEMBERED) < REMEMBERED:
+        if abs(now - self._quiet_since.get(what, now - REMEMBERED)) < REMEMBERED:  # or the clock was set back
             return
         self._quiet_since[what] = now
         if await self._store.get(Alarm, what):

@@ -398,6 +398,12 @@ async def test_the_same_upload_again_is_the_same_event(chat: Site, token: str) -
     assert len(await chat.events()) == 1
 
 
+async def test_a_file_without_a_message_is_not_kept(chat: Site, token: str) -> None:
+    form = _form({"customer": token, "id": "not an id"}, PNG)
+    assert (await chat.client.post("/chat/files", data=form, headers=MULTIPART)).status == 400
+    assert await chat.files.keys() == []
+
+
 @pytest.mark.parametrize("body", [b"", b"--x", b"--x\r\n\r\n", b"--x\r\nContent-Disposition: form-data"])
 async def test_a_broken_upload_is_malformed(chat: Site, body: bytes) -> None:
     headers = {"Content-Type": "multipart/form-data; boundary=x"}

@@ -328,6 +328,7 @@ async def test_a_role_nobody_knows_opens_nothing(console: Desk, role: str) -> No
     assert user
     await console.write(Update(record=replace(user, role=role)))
     assert (await viewer.get("/console", follow=False)).status == 303
+    assert (await viewer.get("/console/login", follow=False)).status == 200  # and not back again for ever
 
 
 async def test_a_removed_user_is_out_at_once(console: Desk) -> None:
@@ -545,6 +546,12 @@ async def test_a_new_password_logs_other_devices_out(console: Desk) -> None:
     assert (await elsewhere.get("/console", follow=False)).status == 303
     assert (await (await console.viewer()).log_in("Ada", "another password")).status == 200
     assert (await (await console.viewer()).log_in("Ada", PASSWORD)).status == 401
+
+
+async def test_whoever_finds_a_session_open_cannot_try_password_after_password(console: Desk) -> None:
+    viewer = await console.viewer("Ada")
+    fields = {"csrf": await viewer.csrf(), "current": "wrong", "new": "another password"}
+    assert [(await viewer.post("/console/account", fields)).status for _ in range(6)] == [400] * 5 + [429]
 
 
 @pytest.mark.parametrize(

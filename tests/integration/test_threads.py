@@ -19,6 +19,7 @@ from bot.domain.messages import Attachment, AttachmentKind, Direction, EventStat
 from bot.domain.ports import Applied, Changes, Insert, Later, Query, Update
 from bot.domain.routing import Department, Rule, Span
 from bot.domain.understanding import Level, Urgency
+from bot.services.alarms import Alarms
 from tests.builders import inbound, rules, understanding
 from tests.fakes.channel import FakeChannel
 from tests.fakes.desk import FakeThreads
@@ -182,6 +183,15 @@ async def test_a_desk_that_is_away_for_hours_gets_everything_later_once_and_in_o
     assert len(threads.of("card")) == len(threads.of("story")) == 1
     lines = [post["words"][0] for post in threads.of("threadpost") if post["words"][0].startswith("Line")]
     assert lines == ["Line 0", "Line 1", "Line 2"]
+
+
+async def test_a_clock_that_was_set_back_keeps_no_alarm_sounding(here: World) -> None:
+    await here.alarms.clear("threads")
+    here.clock.forward(hours=-1)
+    of_another_process = Alarms(here.store, here.clock)
+    await of_another_process.sound("threads", "The token was revoked.")
+    await here.alarms.clear("threads")
+    assert await here.alarms.sounding() == []
 
 
 async def test_what_an_operator_has_to_mend_sounds_an_alarm_until_it_works(

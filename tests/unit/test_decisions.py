@@ -57,6 +57,16 @@ def test_a_number_given_earlier_is_not_asked_for_again() -> None:
     assert decide(known, turn("parcel"), policy(), NOON).lookup is not None
 
 
+def test_a_question_that_the_answers_do_not_ask_any_more_holds_up_nobody() -> None:
+    asked = decide(case(), turn("parcel"), policy(), NOON).case
+    book = policy().book
+    without = {name: answer for name, answer in book.answers.items() if name != "parcel"}
+    needless = {**book.answers, "parcel": replace(book.answers["parcel"], needs=())}
+    for answers in (without, needless):
+        now = replace(policy(), book=replace(book, answers=answers))
+        assert first(decide(asked, turn("hours"), now, NOON)) == "About hours."
+
+
 def test_what_cannot_be_a_slot_is_asked_for_once_more_and_then_goes_to_a_person() -> None:
     asked = decide(case(), turn("parcel"), policy(), NOON).case
     again = decide(asked, turn("", 0.0), policy(), NOON)

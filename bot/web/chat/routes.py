@@ -138,7 +138,9 @@ async def messages(request: web.Request) -> web.Response:
 
 
 async def files(request: web.Request) -> web.Response:
-    """The file is stored first: a stored message never names a file that is not there."""
+    """The file is stored before the message, which then never names one that is not there; and after we have seen
+    that there will be a message, so that no file is kept that nobody names.
+    """
     form = await _form(request)
     connector, address = _customer(request, form.fields.get("customer", ""))
     _bound(request, address, len(form.content))
@@ -149,10 +151,14 @@ async def files(request: web.Request) -> web.Response:
         name=safe_name(form.name, found),
         mime=found.mime,
         size=len(form.content),
-        file=await context.files.put(form.content),
     )
-    body = msgspec.json.encode({**form.fields, "attachments": [attachment]})
-    return await _receive(context, _parse(connector, "/chat/files", body))
+    _parse(connector, "/chat/files", _as_body(form, attachment))
+    kept = msgspec.structs.replace(attachment, file=await context.files.put(form.content))
+    return await _receive(context, _parse(connector, "/chat/files", _as_body(form, kept)))
+
+
+def _as_body(form: Form, attachment: Attachment) -> bytes:
+    return msgspec.json.encode({**form.fields, "attachments": [attachment]})
 
 
 async def file(request: web.Request) -> web.Response:

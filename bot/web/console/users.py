@@ -125,7 +125,7 @@ async def change_password(request: web.Request) -> web.Response:
 
 
 async def _prove(request: web.Request, user: User, password: str) -> None:
-    if not await request.config_dict[DOOR].check(user.password, password):
+    if not await request.config_dict[DOOR].prove(user, password):
         raise Wrong("account.wrong")
 
 
