@@ -24,7 +24,8 @@ from pathlib import Path
 from msgspec import Struct
 
 from nlu.embedded import Embedded
-from nlu.evaluation import Report, evaluate
+from nlu.evaluation import evaluate
+from nlu.evaluation.figures import Report
 from nlu.models import OUT_OF_SCOPE, Models
 from nlu.reading import read
 from nlu.training import TrainedModel, train

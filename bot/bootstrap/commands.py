@@ -28,9 +28,10 @@ from bot.domain.ids import new_id
 from bot.domain.messages import Address, Direction, Event, EventKind, EventState, Inbound, Message
 from bot.domain.ports import Applied, Changes, Connector, Delete, Insert, Query, Request
 from bot.web.console.passwords import hash_password
-from nlu.evaluation import Pairs, Report, ask, cross_validation, report
+from nlu.evaluation import Pairs, ask, cross_validation, report
 from nlu.evaluation.comparison import Against, Comparison, against, compare
 from nlu.evaluation.decline import decline
+from nlu.evaluation.figures import Report
 from nlu.evaluation.page import page
 from nlu.evaluation.promises import keep, table
 from nlu.evaluation.rendering import compared, render, trained

@@ -14,133 +14,42 @@ from numpy.typing import NDArray
 from bot.domain.ports import Understander
 from bot.domain.understanding import Context, Intent, Level, Understanding
 from nlu.calibration import BINS, calibration_error, macro_f1, separation
-from nlu.evaluation.chance import CHANCE, at_least
+from nlu.evaluation import urgency
+from nlu.evaluation.figures import (
+    Answering,
+    Automation,
+    Bin,
+    Confusion,
+    IntentScore,
+    Miss,
+    OutOfScope,
+    Point,
+    Promise,
+    Report,
+    UrgencyScore,
+    share,
+)
 from nlu.evaluation.promises import NEVER, Kept, keep, table
 from nlu.features import normalise, tokens
 from nlu.models import OUT_OF_SCOPE, Model, learned, out_of_fold
 from nlu.reading import Example, TrainingData
+from nlu.reading.nodes import short
 
 BREATH = 50  # messages between two chances for the loop
 THRESHOLDS = (0.5, 0.6, 0.7, 0.8, 0.9)
 PROMISES = (0.005, 0.01, 0.02, 0.05, 0.1)  # shares of wrong answers
 POINTS = 60  # of a curve
-MISSED = {
-    Level.NORMAL: 1,
-    Level.HIGH: 5,
-    Level.CRITICAL: 20,
-}  # what it costs to take a message for less urgent
 
-
-class IntentScore(Struct, frozen=True, kw_only=True):
-    precision: float
-    recall: float
-    f1: float
-    support: int
-
-
-class Confusion(Struct, frozen=True, kw_only=True):
-    expected: str
-    predicted: str
-    count: int
-    example: str
-
-
-class Miss(Struct, frozen=True, kw_only=True):
-    text: str
-    expected: str
-    predicted: str
-    confidence: float
-
-
-class OutOfScope(Struct, frozen=True, kw_only=True):
-    auroc: float  # of the score, whatever the intent's name
-    recall: float  # of the intent's name
-    precision: float
-
-
-class UrgencyScore(Struct, frozen=True, kw_only=True):
-    n: int
-    accuracy: float
-    within_one: float  # level at most one away
-    kappa: float  # quadratic weighted: 0 is chance, 1 is perfect
-    high_recall: float  # of what should be high or critical
-    high_precision: float
-    critical_recall: float
-    missed_cost: float  # of what the misses could cost (normal 1, high 5, critical 20), the share they did
-    false_alarms: float  # share of messages taken for more urgent than they are
-    matrix: tuple[tuple[int, ...], ...]  # messages, rows what it should be, columns what was said; low first
-
-
-class Answering(Struct, frozen=True, kw_only=True):
-    """What answering from this confidence on would have meant."""
-
-    threshold: float
-    answered: float  # share of all messages
-    right: float  # share of those answered
-
-
-class Bin(Struct, frozen=True, kw_only=True):
-    """Messages of about the same confidence; calibrated is where both shares are the same."""
-
-    n: int
-    confidence: float  # on average
-    right: float
-
-
-class Point(Struct, frozen=True, kw_only=True):
-    """Answering the surest messages first: how many, and how many of those wrongly."""
-
-    answered: float
-    wrong: float
-
-
-class Promise(Struct, frozen=True, kw_only=True):
-    """What the thresholds that keep a promise in cross-validation come to on these messages."""
-
-    wrong_answers: float  # promised
-    n: int  # messages answered
-    mistakes: int  # of those
-    answered: float  # share of all
-    wrong: float  # share of those answered
-    thresholds: dict[str, float | None]  # None: handed off
-
-    @property
-    def is_broken(self) -> bool:
-        """Whether who keeps the promise would do as badly in fewer than one test of twenty."""
-        return at_least(self.mistakes, self.n, self.wrong_answers) < CHANCE
-
-
-class Automation(Struct, frozen=True, kw_only=True):
-    promises: tuple[Promise, ...] = ()  # of a model with a cross-validation
-    curve: tuple[Point, ...]
-
-
-class Report(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """All shares are 0..1. `accuracy` counts `out_of_scope` as an intent like any other."""
-
-    model: str
-    n: int
-    accuracy: float
-    macro_f1: float
-    ece: float
-    in_scope_accuracy: float
-    out_of_scope: OutOfScope | None = None
-    urgency: UrgencyScore | None = None
-    answering: tuple[Answering, ...]
-    per_intent: dict[str, IntentScore]
-    confusions: tuple[Confusion, ...]
-    errors: tuple[Miss, ...]  # the surest first
-    parse_ms: dict[str, float] = {}
-    reliability: tuple[Bin, ...]  # 15 bins, empty ones left out
-    automation: Automation
-    warnings: tuple[str, ...] = ()
-    learned: int | None = (
-        None  # messages the model was trained on; None: that is unknown, or each was held out
-    )
-    leaks: tuple[str, ...] = ()  # where these are in the file
-
-
+Flags = NDArray[np.bool_]
 Pairs = Sequence[tuple[Example, Understanding]]
+
+
+class _Columns(Struct, frozen=True, eq=False):
+    """What most figures are made of, a message each."""
+
+    confidence: NDArray[np.float64]
+    right: Flags
+    answerable: Flags  # an intent was named, and one that can be answered
 
 
 async def evaluate(engine: Understander, data: TrainingData, model: Model | None = None) -> Report:
@@ -173,48 +82,56 @@ def cross_validation(model: Model) -> Report:
         )
         for one in out_of_fold(model)
     ]
-    examples = tuple(example for example, _ in pairs)
-    found = _report(model.id, TrainingData(examples=examples), pairs)
-    return replace(found, parse_ms={}, automation=_automation(pairs, model), warnings=model.facts.warnings)
+    data = TrainingData(examples=tuple(example for example, _ in pairs))
+    return replace(_scored(model.id, data, pairs, model), parse_ms={}, warnings=model.facts.warnings)
 
 
 def report(engine: Understander, data: TrainingData, pairs: Pairs, model: Model | None = None) -> Report:
-    found = _report(engine.model, data, pairs)
-    warnings, leaks = (*data.warnings, *_unknown(engine, data)), tuple(_leaked(model, data) if model else ())
+    """`pairs` are what `ask` says about `data`."""
+    found = _scored(engine.model, data, pairs, model)
+    found = replace(found, warnings=(*data.warnings, *_unknown(engine, data)))
+    if model is None:
+        return found
+    leaks = dict(_leaks(model, data))
+    others = [one.intent == said.intent.name for place, (one, said) in enumerate(pairs) if place not in leaks]
     return replace(
         found,
-        automation=_automation(pairs, model),
-        warnings=warnings,
-        learned=len(leaks) if model else None,
-        leaks=leaks,
+        learned=len(leaks),
+        leaks=tuple(leaks.values()),
+        unlearned_accuracy=share(np.array(others)) if leaks and others else None,
     )
 
 
-def _report(model: str, data: TrainingData, pairs: Pairs) -> Report:
-    correct = np.array([example.intent == found.intent.name for example, found in pairs])
-    confidence = np.array([found.intent.confidence for _, found in pairs])
+def _scored(name: str, data: TrainingData, pairs: Pairs, model: Model | None) -> Report:
+    columns = _columns(pairs)
     inside = np.array([example.intent != OUT_OF_SCOPE for example, _ in pairs])
     per_intent = dict(_per_intent(pairs))
     times = np.array([found.ms for _, found in pairs])
+    expected, predicted = zip(*((example.intent, found.intent.name) for example, found in pairs), strict=True)
     return Report(
-        model=model,
+        model=name,
         n=len(pairs),
-        accuracy=_share(correct),
-        macro_f1=round(
-            macro_f1((example.intent for example, _ in pairs), (found.intent.name for _, found in pairs)),
-            4,
-        ),
-        ece=round(calibration_error(confidence, correct), 4),
-        in_scope_accuracy=_share(correct[inside]),
+        accuracy=share(columns.right),
+        macro_f1=round(macro_f1(expected, predicted), 4),
+        ece=round(calibration_error(columns.confidence, columns.right), 4),
+        in_scope_accuracy=share(columns.right[inside]),
         out_of_scope=_out_of_scope(pairs, ~inside, per_intent),
         urgency=_urgency(data, pairs),
-        answering=tuple(_answering(pairs, confidence, correct)),
+        answering=tuple(_answering(columns)),
         per_intent=per_intent,
         confusions=tuple(_confusions(pairs)),
         errors=tuple(_errors(pairs)),
         parse_ms={f"p{mark}": round(float(np.percentile(times, mark)), 3) for mark in (50, 99)},
-        reliability=tuple(_reliability(confidence, correct)),
-        automation=Automation(curve=()),
+        reliability=tuple(_reliability(columns)),
+        automation=Automation(promises=tuple(_promises(pairs, model)), curve=tuple(_curve(columns))),
+    )
+
+
+def _columns(pairs: Pairs) -> _Columns:
+    return _Columns(
+        confidence=np.array([found.intent.confidence for _, found in pairs]),
+        right=np.array([example.intent == found.intent.name for example, found in pairs]),
+        answerable=np.array([found.intent.name not in {OUT_OF_SCOPE, ""} for _, found in pairs]),
     )
 
 
@@ -250,99 +167,60 @@ def _out_of_scope(
 
 
 def _urgency(data: TrainingData, pairs: Pairs) -> UrgencyScore | None:
-    labelled = [
-        (Level(level).rank, found.urgency.level.rank)
-        for example, found in pairs
-        if (level := example.urgency or data.urgency.get(example.intent, ""))
-    ]
-    if not labelled:
-        return None
-    wanted, got = np.array(labelled).T
-    high = Level.HIGH.rank
-    return UrgencyScore(
-        n=len(labelled),
-        accuracy=_share(wanted == got),
-        within_one=_share(np.abs(wanted - got) <= 1),
-        kappa=round(_kappa(wanted, got), 4),
-        high_recall=_share(got[wanted >= high] >= high),
-        high_precision=_share(wanted[got >= high] >= high),
-        critical_recall=_share(got[wanted == Level.CRITICAL.rank] == Level.CRITICAL.rank),
-        missed_cost=_missed_cost(wanted, got),
-        false_alarms=_share(got > wanted),
-        matrix=tuple(map(tuple, _matrix(wanted, got).astype(int).tolist())),
-    )
+    labels = ((one.urgency or data.urgency.get(one.intent, ""), said.urgency.level) for one, said in pairs)
+    return urgency.score([(Level(label), said) for label, said in labels if label])
 
 
-def _missed_cost(wanted: NDArray[np.int_], got: NDArray[np.int_]) -> float:
-    costs = np.array([MISSED.get(level, 0) for level in Level])[wanted]
-    return round(float(costs[got < wanted].sum() / costs.sum()), 4) if costs.any() else 0.0
-
-
-def _matrix(wanted: NDArray[np.int_], got: NDArray[np.int_]) -> NDArray[np.float64]:
-    counts = np.zeros((len(Level), len(Level)))
-    np.add.at(counts, (wanted, got), 1)
-    return counts
-
-
-def _kappa(wanted: NDArray[np.int_], got: NDArray[np.int_]) -> float:
-    """Quadratic weighted kappa (Cohen 1968)."""
-    levels, observed = len(Level), _matrix(wanted, got)
-    expected = np.outer(observed.sum(1), observed.sum(0)) / len(wanted)
-    weights = np.subtract.outer(np.arange(levels), np.arange(levels)) ** 2
-    chance = float((weights * expected).sum())
-    return 1.0 - float((weights * observed).sum()) / chance if chance else 1.0
-
-
-def _answering(
-    pairs: Pairs, confidence: NDArray[np.float64], correct: NDArray[np.bool_]
-) -> Iterator[Answering]:
-    answerable = np.array([found.intent.name not in {OUT_OF_SCOPE, ""} for _, found in pairs])
+def _answering(columns: _Columns) -> Iterator[Answering]:
     for threshold in THRESHOLDS:
-        chosen = answerable & (confidence >= threshold)
-        yield Answering(threshold=threshold, answered=_share(chosen), right=_share(correct[chosen]))
+        chosen = columns.answerable & (columns.confidence >= threshold)
+        yield Answering(threshold=threshold, answered=share(chosen), right=share(columns.right[chosen]))
 
 
-def _automation(pairs: Pairs, model: Model | None) -> Automation:
-    sure = np.array([found.intent.confidence for _, found in pairs])
-    right = np.array([example.intent == found.intent.name for example, found in pairs])
-    answerable = np.array([found.intent.name not in {OUT_OF_SCOPE, ""} for _, found in pairs])
-    order = np.argsort(-sure[answerable], kind="stable")
-    wrong = np.cumsum(~right[answerable][order])
-    places = np.unique(np.linspace(0, len(order) - 1, POINTS).astype(int)).tolist() if len(order) else []
-    curve = [
-        Point(answered=round((place + 1) / len(pairs), 4), wrong=round(float(wrong[place] / (place + 1)), 4))
-        for place in places
-    ]
-    kept = [keep(table(model), promise) for promise in PROMISES] if model else []
-    return Automation(promises=tuple(_promise(pairs, one) for one in kept), curve=tuple(curve))
+def _curve(columns: _Columns) -> Iterator[Point]:
+    order = np.argsort(-columns.confidence[columns.answerable], kind="stable")
+    if not len(order):
+        return
+    wrong = np.cumsum(~columns.right[columns.answerable][order])
+    for place in np.unique(np.linspace(0, len(order) - 1, POINTS).astype(int)).tolist():
+        answered = place + 1
+        yield Point(
+            answered=round(answered / len(columns.right), 4), wrong=round(float(wrong[place] / answered), 4)
+        )
+
+
+def _promises(pairs: Pairs, model: Model | None) -> Iterator[Promise]:
+    if model:
+        seen = table(model)
+        yield from (_promise(pairs, keep(seen, wrong_answers)) for wrong_answers in PROMISES)
 
 
 def _promise(pairs: Pairs, kept: Kept) -> Promise:
-    answered = [
+    right = [
         example.intent == found.intent.name
         for example, found in pairs
         if found.intent.confidence >= kept.thresholds.get(found.intent.name, NEVER)
     ]
+    mistakes = right.count(False)
     return Promise(
         wrong_answers=kept.wrong_answers,
-        n=len(answered),
-        mistakes=answered.count(False),
-        answered=round(len(answered) / max(len(pairs), 1), 4),
-        wrong=round(answered.count(False) / max(len(answered), 1), 4),
+        n=len(right),
+        mistakes=mistakes,
+        answered=round(len(right) / len(pairs), 4),
+        wrong=round(mistakes / max(len(right), 1), 4),
         thresholds={intent: None if least >= NEVER else least for intent, least in kept.thresholds.items()},
     )
 
 
-def _reliability(confidence: NDArray[np.float64], correct: NDArray[np.bool_]) -> Iterator[Bin]:
-    which = np.minimum((confidence * BINS).astype(int), BINS - 1)
-    for place in range(BINS):
+def _reliability(columns: _Columns) -> Iterator[Bin]:
+    which = np.minimum((columns.confidence * BINS).astype(int), BINS - 1)
+    for place in np.unique(which):
         mine = which == place
-        if mine.any():
-            yield Bin(
-                n=int(mine.sum()),
-                confidence=round(float(confidence[mine].mean()), 4),
-                right=_share(correct[mine]),
-            )
+        yield Bin(
+            n=int(mine.sum()),
+            confidence=round(float(columns.confidence[mine].mean()), 4),
+            right=share(columns.right[mine]),
+        )
 
 
 def _confusions(pairs: Pairs) -> Iterator[Confusion]:
@@ -378,18 +256,15 @@ def _unknown(engine: Understander, data: TrainingData) -> Iterator[str]:
             yield f"`{intent}` is in the test file, and the model does not know it"
 
 
-def _leaked(model: Model, data: TrainingData) -> Iterator[str]:
+def _leaks(model: Model, data: TrainingData) -> Iterator[tuple[int, str]]:
+    """Places of messages that the model had learned, and where those are in the file."""
     known = {_read_as(text) for text in learned(model)}
-    for example in data.examples:
+    for place, example in enumerate(data.examples):
         if _read_as(example.text) in known:
-            short = example.text if len(example.text) <= 50 else f"{example.text[:49]}…"
-            yield f'{example.file}:{example.line}: "{short}" is in the training data too, so it proves nothing'
+            where = f"{example.file}:{example.line}"
+            yield place, f'{where}: "{short(example.text)}" is in the training data too, so it proves nothing'
 
 
 def _read_as(text: str) -> str:
     """Texts of which this is the same are the same to a model."""
     return " ".join(tokens(normalise(text))) or text
-
-
-def _share(values: NDArray[np.bool_]) -> float:
-    return round(float(values.mean()), 4) if len(values) else 0.0

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from nlu.evaluation import Pairs, Report
+from nlu.evaluation import Pairs
 from nlu.evaluation.chance import CHANCE, sign_test
+from nlu.evaluation.figures import Report
 from nlu.models import Facts
 
 

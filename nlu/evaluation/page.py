@@ -7,8 +7,9 @@ from html import escape
 from pathlib import Path
 
 from bot.domain.understanding import Level
-from nlu.evaluation import Automation, Bin, IntentScore, Promise, Report, UrgencyScore, words
+from nlu.evaluation import words
 from nlu.evaluation.comparison import Change, Comparison
+from nlu.evaluation.figures import Automation, Bin, IntentScore, Promise, Report, UrgencyScore
 from nlu.evaluation.plots import Axis, Plot
 from nlu.evaluation.words import count
 

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from nlu.calibration import SURE
-from nlu.evaluation import Promise, Report, words
+from nlu.evaluation import words
 from nlu.evaluation.comparison import Against, Change, Comparison
+from nlu.evaluation.figures import Promise, Report
 from nlu.evaluation.words import count, names
 from nlu.training import TrainedModel
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 
-from nlu.evaluation import Automation, Promise, Report
 from nlu.evaluation.chance import hidden
 from nlu.evaluation.comparison import Comparison
+from nlu.evaluation.figures import Automation, Promise, Report
 
 NAMED = 4  # names in a row, then their number
 BROKEN, UNCLEAR = "not kept", "can be chance"

@@ -9,8 +9,9 @@ from msgspec.structs import replace
 from playwright.async_api import Browser, Page
 
 from bot.domain.understanding import Level
-from nlu.evaluation import Promise, ask, report
+from nlu.evaluation import ask, report
 from nlu.evaluation.comparison import compare
+from nlu.evaluation.figures import Promise
 from nlu.evaluation.page import page as written
 from nlu.reading import TrainingData
 from tests.unit.nlu.test_evaluation import Told, example

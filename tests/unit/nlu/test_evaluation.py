@@ -10,7 +10,8 @@ from msgspec.structs import replace
 
 from bot.domain.understanding import Context, Intent, Level, Understanding, Urgency
 from nlu.embedded import Embedded
-from nlu.evaluation import PROMISES, Promise, Report, cross_validation, evaluate, words
+from nlu.evaluation import PROMISES, cross_validation, evaluate, words
+from nlu.evaluation.figures import Promise, Report
 from nlu.evaluation.page import page
 from nlu.evaluation.plots import Axis, Box, Plot
 from nlu.evaluation.promises import keep, table
