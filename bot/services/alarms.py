@@ -38,6 +38,7 @@ class Alarms:
         now = self._clock()
         if abs(now - self._quiet_since.get(what, now - REMEMBERED)) < REMEMBERED:  # or the clock was set back
             return
+        self._quiet_since = {one: at for one, at in self._quiet_since.items() if abs(now - at) < REMEMBERED}
         self._quiet_since[what] = now
         if await self._store.get(Alarm, what):
             log.info("alarm.over", what=what)

@@ -12,7 +12,7 @@ from bot.domain.cases import Case
 from bot.domain.customers import Customer
 from bot.domain.desks import Card, Left, Mark, Story, ThreadPost, marks
 from bot.domain.errors import Misconfigured, Unknown
-from bot.domain.messages import Address, Message
+from bot.domain.messages import Address, AuthorKind, Message
 from bot.domain.outbox import UNSENT, OutboxRow, Posted, Posting, Receipt, posted_id, thread_id
 from bot.domain.ports import (
     Capabilities,
@@ -164,6 +164,18 @@ class Posts:
     def _rows(self, row: OutboxRow, case: Case, posting: Posting) -> list[Write]:
         message = row.message if posting is Posting.THREAD else ""
         return drafts.posted(case, [row.channel], posting, self._clock(), self._new_id, message)
+
+    async def unshown(self, row: OutboxRow, case: Case, why: str) -> list[Write]:
+        """What the desk refused is said where it can be read; that it refuses to say so is said nowhere."""
+        if row.posting not in (Posting.CARD, Posting.STORY, Posting.THREAD):
+            return []
+        message = await self._store.get(Message, row.message) if row.message else None
+        if message and message.author.kind is AuthorKind.SYSTEM:
+            return []
+        told = (
+            f"{row.channel.capitalize()} does not show all of #{case.number}: {why} All of it is at /console."
+        )
+        return [drafts.system_note(case, told, self._clock(), self._new_id)]
 
     async def _left(self, row: OutboxRow, desk: Desk, case: Case) -> Rendered:
         known = await self._posted(row)

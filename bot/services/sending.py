@@ -212,8 +212,17 @@ class Sending:
             anew = await self._posts.lost(row)
             await self._settle(replace(row, reason=error.reason), MessageState.CANCELLED, error.reason, anew)
             return None
-        await self._failed(row, str(error), error)
+        await self._unshown(row, error)
         return None
+
+    async def _unshown(self, row: OutboxRow, error: SendRejected) -> None:
+        """Nobody at the desk sees it: the case says so, and where it has no card the operator hears of it."""
+        case = await self._case(row)
+        if row.posting is Posting.CARD and case.is_open:
+            await self._alarms.sound(_card_of(row, case), f"It has no card that is right: {error.reason}")
+        elif row.posting is Posting.CARD:
+            await self._alarms.clear(_card_of(row, case))
+        await self._failed(row, str(error), error, *await self._posts.unshown(row, case, error.reason))
 
     def _way(self, row: OutboxRow) -> Letters | Posts:
         return self._letters if row.destination is Destination.CHANNEL else self._posts
@@ -233,6 +242,8 @@ class Sending:
         if row.destination is Destination.DESK:
             if rendered.payloads:  # what needed nothing proves nothing
                 await self._alarms.clear(row.channel)
+            if rendered.payloads and rendered.case and row.posting is Posting.CARD:
+                await self._alarms.clear(_card_of(row, rendered.case))
             await self._settle(row, MessageState.SENT, "", await self._posts.posted(row, rendered))
             return
         facts: drafts.Attributes = {"role": row.role, "message": row.message, "resent": row.resent}
@@ -299,7 +310,7 @@ class Sending:
             return await self._deferred(row, SendDeferred(error.reason, timedelta(seconds=1)))
         return None
 
-    async def _failed(self, row: OutboxRow, reason: str, error: SendError | None) -> None:
+    async def _failed(self, row: OutboxRow, reason: str, error: SendError | None, *more: Write) -> None:
         """Visible to whoever must know: in the transcript with the reason, and a bot's case goes to a person."""
         metrics.FAILED.labels(row.channel).inc()
         log.warning("send.failed", row=row.id, channel=row.channel, error=type(error).__name__)
@@ -308,6 +319,7 @@ class Sending:
         fact = await self._fact(Did.FAILED, row, facts)
         extra = [
             fact,
+            *more,
             *(await self._letters.unreachable(row) if isinstance(error, RecipientUnreachable) else []),
         ]
         answers = row.destination is Destination.CHANNEL and row.role in {Role.ANSWER, Role.ASK}
@@ -449,6 +461,11 @@ class Sending:
 
 def _actor(row: OutboxRow) -> str:
     return "agent" if row.by_agent else "bot"
+
+
+def _card_of(row: OutboxRow, case: Case) -> str:
+    """An alarm of its own: the next case's card says nothing about this one's."""
+    return f"{row.channel} #{case.number}"
 
 
 def _later(known: MessageState, new: MessageState) -> MessageState:

@@ -14,7 +14,14 @@ from msgspec.structs import replace
 from bot.domain.actions import Act, AgentAction
 from bot.domain.cases import Agent, CaseState
 from bot.domain.desks import DeskEvent, Gone
-from bot.domain.errors import Misconfigured, NotAllowed, RecipientUnreachable, SendDeferred, SendInDoubt
+from bot.domain.errors import (
+    Misconfigured,
+    NotAllowed,
+    RecipientUnreachable,
+    SendDeferred,
+    SendInDoubt,
+    SendRejected,
+)
 from bot.domain.messages import Attachment, AttachmentKind, Direction, EventState, Message, MessageState
 from bot.domain.ports import Applied, Changes, Insert, Later, Query, Update
 from bot.domain.routing import Department, Rule, Span
@@ -183,6 +190,45 @@ async def test_a_desk_that_is_away_for_hours_gets_everything_later_once_and_in_o
     assert len(threads.of("card")) == len(threads.of("story")) == 1
     lines = [post["words"][0] for post in threads.of("threadpost") if post["words"][0].startswith("Line")]
     assert lines == ["Line 0", "Line 1", "Line 2"]
+
+
+async def test_a_card_that_is_refused_is_said_in_the_case_and_sounds_until_there_is_one(
+    here: World, threads: FakeThreads
+) -> None:
+    threads.fails(SendRejected("It cannot show this (invalid_blocks)."))
+    await handed_off(here)
+    (alarm,) = await here.alarms.sounding()
+    assert (alarm.id, "invalid_blocks" in alarm.why) == ("threads #1001", True)
+    case = await here.case()
+    notes = [one.text for one in await here.transcript() if one.direction is Direction.NOTE]
+    assert any("Threads does not show all of #1001" in note for note in notes)
+    await here.takeover.act(AgentAction(id="a", case=case.id, agent=DORA, action=Act.CLAIM, at=here.clock()))
+    await here.send()
+    assert threads.of("card")
+    assert await here.alarms.sounding() == []
+
+
+async def test_a_case_that_is_closed_needs_no_card_any_more(here: World, threads: FakeThreads) -> None:
+    threads.fails(SendRejected("It cannot show this."))
+    await handed_off(here)
+    threads.fails(SendRejected("It cannot show this."))
+    case = await here.case()
+    await here.takeover.act(
+        AgentAction(id="a", case=case.id, agent=DORA, action=Act.RESOLVE, at=here.clock())
+    )
+    await here.send()
+    assert await here.alarms.sounding() == []
+
+
+async def test_what_is_refused_is_said_and_that_it_is_refused_to_say_so_is_not(
+    here: World, threads: FakeThreads
+) -> None:
+    await handed_off(here)
+    threads.fails(*(SendRejected(f"No {what}.") for what in ("card", "line", "word about it", "other word")))
+    await here.hear(inbound("Are you there?", "e3"))
+    await here.send()
+    notes = [one.text for one in await here.transcript() if "does not show all" in one.text]
+    assert [note.split(": ")[1].split(".")[0] for note in notes] == ["No card", "No line"]
 
 
 async def test_a_clock_that_was_set_back_keeps_no_alarm_sounding(here: World) -> None:

@@ -82,6 +82,10 @@ _NOTES = (
         r"This channel cannot change what was sent\. The customer still reads: (?P<words>.*)",
         "Dieser Kanal kann Gesendetes nicht ändern. Beim Kunden steht weiter: {words}",
     ),
+    (
+        r"(?P<desk>\w+) does not show all of #(?P<number>\d+): (?P<text>.+) All of it is at /console\.",
+        "{desk} zeigt nicht alles von #{number}: {text} Alles steht unter /console.",
+    ),
     (r"#(?P<number>\d+) is awake again\.", "#{number} ist wieder da."),
     (
         r"It waited too long to be sent without a look\.",
