@@ -11,12 +11,10 @@ from nlu.evaluation import words
 from nlu.evaluation.comparison import Change, Comparison
 from nlu.evaluation.figures import Automation, Bin, IntentScore, Promise, Report, UrgencyScore
 from nlu.evaluation.plots import Axis, Plot
-from nlu.evaluation.words import count
+from nlu.evaluation.words import NOTHING, count, percent
 
 SHOWN = 100  # rows of a list; the JSON has all
-LEAKS = 5  # learned messages by name; of more, their number says enough
 PAIRS = 5  # of intents that are mistaken for each other
-NOTHING = "(nothing)"  # where no intent was named
 NOBODY = "–"  # a threshold that no confidence reaches
 STEPS = (0.01, 0.02, 0.03, 0.05, 0.1, 0.25)  # between two lines of a plot
 SHARES = Axis(0.0, 1.0, (0.0, 0.25, 0.5, 0.75, 1.0))
@@ -87,23 +85,23 @@ def page(found: Report, files: Sequence[Path | str], compared: Comparison | None
 def _learned(found: Report) -> str:
     if not (said := words.learned(found)):
         return ""
-    kind = ' class="bad"' if words.is_flattered(found) else ""
-    leaks = "".join(f"<br>{escape(one)}" for one in found.leaks) if len(found.leaks) <= LEAKS else ""
+    kind = ' class="bad"' if found.unlearned_accuracy is None else ""
+    leaks = "".join(f"<br>{escape(one)}" for one in words.leaks(found))
     return f'<p class="notice"><strong{kind}>{said}.</strong>{leaks}</p>'
 
 
 def _figures(found: Report) -> str:
     cells = [
-        ("Right", _percent(found.accuracy), f"macro-F1 {_percent(found.macro_f1)}"),
-        ("Confidence off by", _percent(found.ece), "on average (ECE, 15 bins)"),
+        ("Right", percent(found.accuracy), f"macro-F1 {percent(found.macro_f1)}"),
+        ("Confidence off by", percent(found.ece), "on average (ECE, 15 bins)"),
     ]
     if found.out_of_scope:
         strange = found.out_of_scope
-        rest = f"found {_percent(strange.recall)}, right {_percent(strange.precision)}"
-        cells.append(("Out of scope, AUROC", _percent(strange.auroc), rest))
+        rest = f"found {percent(strange.recall)}, right {percent(strange.precision)}"
+        cells.append(("Out of scope, AUROC", percent(strange.auroc), rest))
     if found.urgency:
-        rest = f"{_percent(found.urgency.false_alarms)} false alarms"
-        cells.append(("Urgency missed, by cost", _percent(found.urgency.missed_cost), rest))
+        rest = f"{percent(found.urgency.false_alarms)} false alarms"
+        cells.append(("Urgency missed, by cost", percent(found.urgency.missed_cost), rest))
     if found.parse_ms:
         cells.append(
             (
@@ -128,9 +126,9 @@ def _automation(found: Automation) -> str:
     plot = Plot(SHARES, up, "answered, surest first", "wrong of these")
     plot.line([(point.answered, point.wrong) for point in found.curve])
     for one in found.promises:
-        title = f"promised {_percent(one.wrong_answers)} wrong: {_percent(one.answered)} answered, {_percent(one.wrong)} wrong"
+        title = f"promised {percent(one.wrong_answers)} wrong: {percent(one.answered)} answered, {percent(one.wrong)} wrong"
         if one.answered:
-            plot.dot(one.answered, one.wrong, title, label=_percent(one.wrong_answers))
+            plot.dot(one.answered, one.wrong, title, label=percent(one.wrong_answers))
     body = (
         f'<div class="pair">{_figure(plot, "Share of wrong answers against the share of messages answered")}'
     )
@@ -146,8 +144,8 @@ def _promises(found: Automation) -> str:
         return ""
     rows = (
         (
-            _percent(one.wrong_answers),
-            _percent(one.answered),
+            percent(one.wrong_answers),
+            percent(one.answered),
             _wrong(one),
             str(sum(least is None for least in one.thresholds.values())),
         )
@@ -174,7 +172,7 @@ def _wrong(one: Promise) -> str:
     verdict = words.verdict(one)
     kind = ' class="bad"' if one.is_broken else ""
     of = f"{one.mistakes:,} of {one.n:,}{f', {verdict}' if verdict else ''}"
-    return f"{_percent(one.wrong)}<small{kind}>{of}</small>"
+    return f"{percent(one.wrong)}<small{kind}>{of}</small>"
 
 
 def _thresholds(found: Automation) -> str:
@@ -185,7 +183,7 @@ def _thresholds(found: Automation) -> str:
         (_intent(intent), *(_threshold(one.thresholds.get(intent)) for one in found.promises))
         for intent in intents
     )
-    head = ("intent", *(_percent(one.wrong_answers).replace(" ", "&nbsp;") for one in found.promises))
+    head = ("intent", *(percent(one.wrong_answers).replace(" ", "&nbsp;") for one in found.promises))
     table = _table(head, rows, numbers=len(found.promises))
     note = f"From which confidence it is answered, by promise; {NOBODY}: handed off whatever the confidence."
     return f"<details><summary>Thresholds of each intent</summary><p>{note}</p>{table}</details>"
@@ -201,14 +199,14 @@ def _reliability(bins: Sequence[Bin], ece: float) -> str:
     plot.line([(one.confidence, one.right) for one in bins])
     for one in bins:
         title = (
-            f"{count(one.n, 'message')} of confidence {_percent(one.confidence)}: {_percent(one.right)} right"
+            f"{count(one.n, 'message')} of confidence {percent(one.confidence)}: {percent(one.right)} right"
         )
         plot.dot(one.confidence, one.right, title)
-    rows = ((_percent(one.confidence), _percent(one.right), f"{one.n:,}") for one in bins)
+    rows = ((percent(one.confidence), percent(one.right), f"{one.n:,}") for one in bins)
     table = _table(("confidence", "right", "messages"), rows, numbers=3)
     return _section(
         "Is the confidence true?",
-        f"On the broken line, a message of 80 % is right in four cases of five. Here it is {_percent(ece)} off on average.",
+        f"On the broken line, a message of 80 % is right in four cases of five. Here it is {percent(ece)} off on average.",
         f'<div class="pair">{_figure(plot, "Share of right answers against confidence")}<div>{table}</div></div>',
     )
 
@@ -224,9 +222,9 @@ def _urgency(found: UrgencyScore) -> str:
     levels = [str(level) for level in Level]
     rows = ((level, *map(str, counts)) for level, counts in zip(levels, found.matrix, strict=True))
     what = (
-        f"Of {count(found.n, 'labelled message')} {_percent(found.accuracy)} have the right level. High or critical: "
-        f"{_percent(found.high_recall)} found, {_percent(found.high_precision)} right; critical: "
-        f"{_percent(found.critical_recall)} found. A missed critical message costs 20, a missed high one 5."
+        f"Of {count(found.n, 'labelled message')} {percent(found.accuracy)} have the right level. High or critical: "
+        f"{percent(found.high_recall)} found, {percent(found.high_precision)} right; critical: "
+        f"{percent(found.critical_recall)} found. A missed critical message costs 20, a missed high one 5."
     )
     return _section("Urgency", what, _table(("should be, said →", *levels), rows, numbers=len(levels)))
 
@@ -236,9 +234,9 @@ def _intents(scores: dict[str, IntentScore]) -> str:
     rows = (
         (
             _intent(intent),
-            f'<div class="share" style="--at:{score.f1:.0%}">{_percent(score.f1)}</div>',
-            _percent(score.recall),
-            _percent(score.precision),
+            f'<div class="share" style="--at:{score.f1:.0%}">{percent(score.f1)}</div>',
+            percent(score.recall),
+            percent(score.precision),
             f"{score.support:,}",
         )
         for intent, score in weakest
@@ -285,7 +283,7 @@ def _listed(many: int, what: str) -> str:
 
 def _compared(found: Comparison) -> str:
     rows = (
-        (f"{name}<small>{escape(one.model)}</small>", *map(_percent, (one.accuracy, one.macro_f1, one.ece)))
+        (f"{name}<small>{escape(one.model)}</small>", *map(percent, (one.accuracy, one.macro_f1, one.ece)))
         for name, one in (("this", found.this), ("the other", found.other))
     )
     favoured = f" {said}." if (said := words.favoured(found)) else ""
@@ -354,7 +352,3 @@ def _cells(row: Sequence[str], head: Sequence[str], kinds: Sequence[str]) -> Ite
 def _intent(name: str) -> str:
     """May be broken where a word ends."""
     return escape(name).replace("_", "_<wbr>") or NOTHING
-
-
-def _percent(share: float) -> str:
-    return f"{share * 100:.1f} %"

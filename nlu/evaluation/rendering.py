@@ -9,11 +9,11 @@ from nlu.calibration import SURE
 from nlu.evaluation import words
 from nlu.evaluation.comparison import Against, Change, Comparison
 from nlu.evaluation.figures import Promise, Report
-from nlu.evaluation.words import count, names
+from nlu.evaluation.words import NOTHING, count, names, percent
+from nlu.reading.nodes import printable
 from nlu.training import TrainedModel
 
 SHOWN = 5  # lines of each list
-NOTHING = "(nothing)"  # where no intent was named
 SCORES = {  # of a cross-validation: how they are called, and what they are
     "accuracy": ("right", "of all messages"),
     "macro_f1": ("macro-F1", "how good it is at each intent, all counting alike"),
@@ -32,32 +32,30 @@ def render(found: Report, files: Sequence[Path | str], width: int = 100) -> str:
     lines += _section("Weakest intents", _weakest(found))
     lines += _section("Surest errors", _surest(found))
     lines += _section("Answering on its own", list(_promises(found)))
-    lines += _section("Learned messages", _leaks(found))
+    lines += _section("Learned messages", words.leaks(found))
     lines += _section("Warnings", [*found.warnings[:SHOWN], *_more(len(found.warnings))])
     return "\n".join(_cut(line, width) for line in lines)
 
 
 def _figures(found: Report) -> Iterator[tuple[str, str]]:
-    yield "right", f"{_percent(found.accuracy)}   macro-F1 {_percent(found.macro_f1)}"
-    yield "confidence", f"{_percent(found.ece)}   from the truth on average (ECE, 15 bins)"
+    yield "right", f"{_padded(found.accuracy)}   macro-F1 {_padded(found.macro_f1)}"
+    yield "confidence", f"{_padded(found.ece)}   from the truth on average (ECE, 15 bins)"
     for one in found.answering:
         if one.threshold in {0.6, 0.8}:
             yield (
                 f"from {one.threshold}",
-                f"{_percent(one.answered)}   answered, {_percent(one.right)} of them right",
+                f"{_padded(one.answered)}   answered, {_padded(one.right)} of them right",
             )
     if found.out_of_scope:
-        rest = f"found {_percent(found.out_of_scope.recall)}, right {_percent(found.out_of_scope.precision)}"
-        yield "out of scope", f"{_percent(found.out_of_scope.auroc)}   AUROC; {rest}"
+        rest = f"found {_padded(found.out_of_scope.recall)}, right {_padded(found.out_of_scope.precision)}"
+        yield "out of scope", f"{_padded(found.out_of_scope.auroc)}   AUROC; {rest}"
     if found.urgency:
         score = found.urgency
-        rest = (
-            f"high or critical: found {_percent(score.high_recall)}, right {_percent(score.high_precision)}"
-        )
-        yield "urgency", f"{_percent(score.accuracy)}   of {score.n}; {rest}"
+        rest = f"high or critical: found {_padded(score.high_recall)}, right {_padded(score.high_precision)}"
+        yield "urgency", f"{_padded(score.accuracy)}   of {score.n}; {rest}"
         yield (
             "missed",
-            f"{_percent(score.missed_cost)}   of what misses of urgency could cost; {_percent(score.false_alarms).strip()} false alarms",
+            f"{_padded(score.missed_cost)}   of what misses of urgency could cost; {percent(score.false_alarms)} false alarms",
         )
     if found.parse_ms:
         yield "time", f"{found.parse_ms['p50']:6.2f} ms  half of all, {found.parse_ms['p99']:.2f} ms for 99 %"
@@ -77,8 +75,8 @@ def _confused(found: Report) -> list[str]:
 def _weakest(found: Report) -> list[str]:
     weak = sorted(found.per_intent.items(), key=lambda item: item[1].f1)[:SHOWN]
     return [
-        f"F1 {_percent(score.f1)}  {intent}  ({count(score.support, 'message')}, "
-        f"found {_percent(score.recall).strip()}, right {_percent(score.precision).strip()})"
+        f"F1 {_padded(score.f1)}  {intent}  ({count(score.support, 'message')}, "
+        f"found {percent(score.recall)}, right {percent(score.precision)})"
         for intent, score in weak
         if score.f1 < 1
     ]
@@ -93,7 +91,7 @@ def _surest(found: Report) -> list[str]:
 
 def _promises(found: Report) -> Iterator[str]:
     for one in found.automation.promises:
-        yield f"promised {_percent(one.wrong_answers)} wrong: {_percent(one.answered)} answered{_wrong(one)}"
+        yield f"promised {_padded(one.wrong_answers)} wrong: {_padded(one.answered)} answered{_wrong(one)}"
     for promises, intents in words.handed_off(found.automation):
         yield f"handed off at {promises}: {names(intents)}"
     if limit := words.limit(found.automation):
@@ -104,17 +102,12 @@ def _wrong(one: Promise) -> str:
     if not one.n:
         return ""
     verdict = f", {said}" if (said := words.verdict(one)) else ""
-    return f", {_percent(one.wrong).strip()} of them wrong ({one.mistakes:,} of {one.n:,}{verdict})"
+    return f", {percent(one.wrong)} of them wrong ({one.mistakes:,} of {one.n:,}{verdict})"
 
 
 def _learned(found: Report) -> Iterator[str]:
-    if learned := words.learned(found):
-        yield f"{learned}{'' if _leaks(found) else '; --json names them'}."
-
-
-def _leaks(found: Report) -> Sequence[str]:
-    """A few by name; of many, their number at the top says enough."""
-    return found.leaks if len(found.leaks) <= SHOWN else ()
+    if said := words.learned(found):
+        yield f"{said}{'' if words.leaks(found) else ' (--json names them)'}."
 
 
 def _more(many: int) -> list[str]:
@@ -129,7 +122,7 @@ def compared(found: Comparison, width: int = 100) -> str:
         "",
         f"  {'':<10} {'right':>8} {'macro-F1':>9} {'ECE':>8}",
         *(
-            f"  {label:<10} {_percent(one.accuracy)} {_percent(one.macro_f1):>9} {_percent(one.ece):>8}"
+            f"  {label:<10} {_padded(one.accuracy)} {_padded(one.macro_f1):>9} {_padded(one.ece):>8}"
             for label, one in (("this", found.this), ("the other", found.other))
         ),
     ]
@@ -169,8 +162,8 @@ def trained(found: TrainedModel, live: Against | None = None) -> str:
 def _score(name: str, value: float, live: Against | None) -> str:
     label, what = SCORES.get(name, (name, ""))
     other = live.scores.get(name) if live else None
-    beside = f"{_percent(other):>10}" if other is not None else " " * 10 if live else ""
-    return f"  {label:<14} {_percent(value)}{beside}   {what}".rstrip()
+    beside = f"{_padded(other):>10}" if other is not None else " " * 10 if live else ""
+    return f"  {label:<14} {_padded(value)}{beside}   {what}".rstrip()
 
 
 def _news(found: TrainedModel, live: Against) -> Iterator[str]:
@@ -185,9 +178,11 @@ def _news(found: TrainedModel, live: Against) -> Iterator[str]:
     yield "Each was judged by examples of its own; `evaluate --compare` puts both to the same messages."
 
 
-def _percent(share: float) -> str:
-    return f"{share * 100:5.1f} %"
+def _padded(share: float) -> str:
+    """Under each other."""
+    return f"{percent(share):>7}"
 
 
 def _cut(line: str, width: int) -> str:
+    line = printable(line)
     return line if len(line) <= width else f"{line[: width - 1]}…"

@@ -12,11 +12,16 @@ from nlu.evaluation.figures import Automation, Promise, Report
 
 NAMED = 4  # names in a row, then their number
 BROKEN, UNCLEAR = "not kept", "can be chance"
-LITTLE = 0.1  # from this share of learned messages on, figures say little
+LEAKS = 5  # learned messages by name
+NOTHING = "(nothing)"  # where no intent was named
 
 
 def count(many: int, what: str) -> str:
     return f"{many:,} {what}{'' if many == 1 else 's'}"
+
+
+def percent(share: float) -> str:
+    return f"{share * 100:.1f} %"
 
 
 def names(found: Sequence[str], most: int = NAMED) -> str:
@@ -35,21 +40,19 @@ def size(found: Report) -> str:
     return f"{count(found.n, 'message')}, {count(len(found.per_intent), 'intent')}"
 
 
-def is_flattered(found: Report) -> bool:
-    """Whether so much was learned that the figures are to be taken for what they are."""
-    return (found.learned or 0) >= LITTLE * found.n > 0
-
-
 def learned(found: Report) -> str:
     """What messages that were learned mean for the figures; nothing where there are none."""
     if not found.learned:
         return ""
-    what = "prove nothing" if found.learned == found.n else "say little" if is_flattered(found) else ""
     were = "was" if found.learned == 1 else "were"
-    return (
-        f"{found.learned:,} of {count(found.n, 'message')} {were} learned: "
-        f"these figures {what or 'are a little too good'}"
-    )
+    rest = found.unlearned_accuracy
+    worth = ": these figures prove nothing" if rest is None else f"; of the others {percent(rest)} are right"
+    return f"{found.learned:,} of {count(found.n, 'message')} {were} learned{worth}"
+
+
+def leaks(found: Report) -> Sequence[str]:
+    """A few by name; of more, their number says enough."""
+    return found.leaks if len(found.leaks) <= LEAKS else ()
 
 
 def favoured(found: Comparison) -> str:
@@ -74,8 +77,8 @@ def limit(found: Automation) -> str:
     if strictest is None or hidden(strictest.n) < 2 * strictest.wrong_answers:
         return ""
     return (
-        f"{count(strictest.n, 'answer')} can hardly tell {strictest.wrong_answers * 100:.1f} % wrong "
-        f"from {hidden(strictest.n) * 100:.1f} %"
+        f"{count(strictest.n, 'answer')} can hardly tell {percent(strictest.wrong_answers)} wrong "
+        f"from {percent(hidden(strictest.n))}"
     )
 
 
@@ -83,7 +86,7 @@ def handed_off(found: Automation) -> Iterator[tuple[str, tuple[str, ...]]]:
     """The promises that hand off the same intents, and these; none where every intent can be answered."""
     for intents, promises in groupby(found.promises, _handed_off):
         if intents:
-            yield " and ".join(f"{one.wrong_answers * 100:.1f} %" for one in promises), intents
+            yield " and ".join(percent(one.wrong_answers) for one in promises), intents
 
 
 def _handed_off(found: Promise) -> tuple[str, ...]:

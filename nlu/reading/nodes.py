@@ -18,9 +18,14 @@ SHORT = 50  # characters of what a message quotes
 _HALF = re.compile("[\ud800-\udfff]")  # of an emoji that was cut, or written as JSON escapes it
 
 
+def printable(text: str) -> str:
+    """Without what a terminal would take for a command."""
+    return CONTROL.sub("\ufffd", text)
+
+
 def short(text: str) -> str:
-    """The beginning, and nothing that a terminal would take for a command."""
-    seen = CONTROL.sub("\ufffd", text)
+    """The beginning, to be quoted."""
+    seen = printable(text)
     return seen if len(seen) <= SHORT else f"{seen[: SHORT - 1]}…"
 
 

@@ -185,10 +185,10 @@ async def test_examples_that_leaked_into_the_training_are_named(
     found = await evaluate(engine, TrainingData(examples=(fresh, leaked)), model)
     leak = 't.yml:4: "WO IST  mein Paket?" is in the training data too, so it proves nothing'
     assert (found.warnings, found.learned, found.leaks) == ((), 1, (leak,))
-    said = "1 of 2 messages was learned: these figures say little"
+    said = "1 of 2 messages was learned; of the others 100.0 % are right"
     assert render(found, ["t.yml"]).splitlines()[1] == f"{said}."
     assert leak in render(found, ["t.yml"])
-    assert f'<strong class="bad">{said}.</strong><br>t.yml:4: ' in page(found, ["t.yml"])
+    assert f"<strong>{said}.</strong><br>t.yml:4: " in page(found, ["t.yml"])
 
 
 async def test_of_many_learned_examples_one_line_tells(
@@ -198,9 +198,10 @@ async def test_of_many_learned_examples_one_line_tells(
     text, html = render(found, [small_file]), page(found, [small_file])
     assert found.learned == found.n == len(found.leaks)
     assert text.splitlines()[1] == (
-        f"{found.n} of {found.n} messages were learned: these figures prove nothing; --json names them."
+        f"{found.n} of {found.n} messages were learned: these figures prove nothing (--json names them)."
     )
     assert f"{found.n} of {found.n} messages were learned: these figures prove nothing." in html
+    assert "unlearned_accuracy" not in msgspec.to_builtins(found)
     assert "is in the training data" not in text + html
 
 
@@ -212,15 +213,17 @@ async def test_what_was_not_learned_is_said_to_be_none(engine: Embedded, model: 
     assert "learned" not in msgspec.to_builtins(cross_validation(model))
 
 
-@pytest.mark.parametrize(
-    ("learned", "says"), [(5, "are a little too good"), (50, "say little"), (100, "prove nothing")]
-)
-def test_how_much_was_learned_decides_what_the_figures_are_worth(
-    report: Report, learned: int, says: str
-) -> None:
-    found = replace(report, n=100, learned=learned)
-    assert words.learned(found) == f"{learned} of 100 messages were learned: these figures {says}"
-    assert words.is_flattered(found) is (learned > 5)
+async def test_what_was_not_learned_has_a_figure_of_its_own(engine: Embedded, model: Model) -> None:
+    learned = (example("Wo ist mein Paket?", "where_is_parcel"), example("hallo", "greeting"))
+    wrong = example("wo steckt das paket denn", "greeting")
+    found = await evaluate(engine, TrainingData(examples=(wrong, *learned)), model)
+    assert (found.n, found.accuracy, found.learned, found.unlearned_accuracy) == (3, 0.6667, 2, 0.0)
+    assert words.learned(found) == "2 of 3 messages were learned; of the others 0.0 % are right"
+
+
+def test_a_report_gives_a_terminal_no_commands(report: Report) -> None:
+    found = replace(report, errors=(replace(report.errors[0], text="card\x1b[31m lost\u202e"),))
+    assert "card\ufffd[31m lost\ufffd" in render(found, ["t.yml"])
 
 
 async def test_what_a_model_reads_as_one_of_its_examples_has_leaked_too(
