@@ -22,8 +22,8 @@ from bot.bootstrap.models import Shelf
 from bot.bootstrap.parts import Parts, assembled
 from bot.bootstrap.serving import have_a_model
 from bot.config import Account, Settings, Url
-from bot.domain.accounts import Session, User
-from bot.domain.errors import BadData, TooLate, Unknown
+from bot.domain.accounts import LONGEST_NAME, Session, User, fit_name
+from bot.domain.errors import BadData, MalformedPayload, TooLate, Unknown
 from bot.domain.ids import new_id
 from bot.domain.messages import Address, Direction, Event, EventKind, EventState, Inbound, Message
 from bot.domain.ports import Applied, Changes, Connector, Delete, Insert, Query, Request
@@ -220,13 +220,24 @@ async def _newest(shelf: Shelf) -> str:
 # ── Console accounts ────────────────────────────────────────────────────────────────────────────
 
 
-async def add_user(settings: Settings, name: str, role: str, password: str) -> None:
-    """Raises `TooLate` when the name is taken, `MalformedPayload` when the password is too short."""
+class Removed(Struct, frozen=True):
+    given_back: int  # cases
+    admins: int  # that are left
+
+
+async def add_user(settings: Settings, name: str, role: str, password: str) -> str:
+    """Where they log in. Raises `TooLate` for a name that is taken, `MalformedPayload` for an unfit name or password."""
+    if not fit_name(name):
+        raise MalformedPayload(
+            f"A name has 1 to {LONGEST_NAME} visible characters, none of them a space at its ends, and is not "
+            "bot, customer or system."
+        )
     hashed = await asyncio.to_thread(hash_password, password)
     async with opened_store(settings) as store:
         user = User(id=name, role=role, password=hashed, created_at=now())
         if not isinstance(await store.apply(Changes(writes=(Insert(record=user),))), Applied):
             raise TooLate(f"There is a user {name} already; remove it first or choose another name.")
+    return where_it_is(settings).server.url
 
 
 async def list_users(settings: Settings) -> list[User]:
@@ -234,15 +245,18 @@ async def list_users(settings: Settings) -> list[User]:
         return sorted(await store.find(Query(kind=User, limit=1000)), key=lambda user: user.id)
 
 
-async def remove_user(settings: Settings, name: str) -> int:
-    """Ends their sessions too and gives back what they had; returns how many cases. Raises `Unknown`."""
+async def remove_user(settings: Settings, name: str) -> Removed:
+    """Ends their sessions too and gives back what they had. Raises `Unknown`."""
     async with assembled(settings) as parts:
         if await parts.store.get(User, name) is None:
             raise Unknown(f"There is no user {name}; `switchboard user list` shows them.")
         sessions = await parts.store.find(Query(kind=Session, equals={"user": name}, limit=1000))
         gone = (Delete(kind=User, id=name), *(Delete(kind=Session, id=session.id) for session in sessions))
         await parts.store.apply(Changes(writes=gone))
-        return await parts.takeover.give_back(name, f"{name} has left; the case waits for somebody again.")
+        note = f"{name} has left; the case waits for somebody again."
+        given_back = await parts.takeover.give_back(name, note)
+        admins = await parts.store.find(Query(kind=User, equals={"role": "admin"}, limit=1000))
+        return Removed(given_back, len(admins))
 
 
 # ── Recorded webhooks ───────────────────────────────────────────────────────────────────────────

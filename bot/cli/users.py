@@ -35,8 +35,8 @@ def add(ctx: click.Context, *, name: str, role: str) -> None:
 
     given = _password()
     password = given or secrets.token_urlsafe(GENERATED_BYTES)
-    run(bootstrap.add_user(settings, name, role, password))
-    click.echo(f"{bold(name)} can log in as {role} at {settings.server.url}/console.")
+    address = run(bootstrap.add_user(settings, name, role, password))
+    click.echo(f"{bold(name)} can log in as {role} at {address}/console.")
     if not given:
         click.echo(f"Password (shown once): {password}")
 
@@ -77,7 +77,11 @@ def remove(ctx: click.Context, *, name: str) -> None:
     settings = settings_of(ctx)
     from bot import bootstrap
 
-    given_back = run(bootstrap.remove_user(settings, name))
+    removed = run(bootstrap.remove_user(settings, name))
     click.echo(f"{bold(name)} can no longer log in.")
-    if given_back:
-        click.echo(f"{count(given_back, 'case')} of {name} wait for somebody again.")
+    if removed.given_back:
+        click.echo(f"{count(removed.given_back, 'case')} of {name} wait for somebody again.")
+    if not removed.admins:
+        warning = click.style("warning:", fg="yellow")
+        add = "switchboard user add NAME --role admin"
+        click.echo(f"{warning} No admin is left. Add one with: {add}", err=True)

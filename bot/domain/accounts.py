@@ -7,6 +7,15 @@ from typing import Any
 
 from msgspec import Struct
 
+LONGEST_NAME = 40  # characters
+TAKEN_NAMES = frozenset({"bot", "customer", "system"})  # the journal's actors
+
+
+def fit_name(name: str) -> bool:
+    """Printable, of bearable length, and not what the journal calls the bot or a customer."""
+    fit = 0 < len(name) <= LONGEST_NAME and name.isprintable() and name == name.strip()
+    return fit and name.casefold() not in TAKEN_NAMES
+
 
 class User(Struct, frozen=True, kw_only=True):
     id: str  # the name they log in with

@@ -76,6 +76,8 @@ class Bootstrap:
             "rollback": "5b0a11",
             "check": [GOOD, WARNED],
             "list_users": [ADA],
+            "add_user": "http://127.0.0.1:9000",
+            "remove_user": SimpleNamespace(given_back=0, admins=1),
             "replay": {"events": [{"id": "e1", "state": "done"}]},
         }
 
@@ -352,7 +354,7 @@ def test_a_password_from_the_environment_is_not_shown(root: Bootstrap) -> None:
     result = run("user", "add", "ada", "--role", "admin", SWITCHBOARD_USER_PASSWORD="correct horse")
     assert root.calls == [("add_user", ("ada", "admin", "correct horse"))]
     assert "correct horse" not in result.output
-    assert "ada can log in as admin at http://127.0.0.1:8080/console." in result.stdout
+    assert "ada can log in as admin at http://127.0.0.1:9000/console." in result.stdout
 
 
 def test_a_typed_password_is_hidden_and_asked_for_twice(
@@ -364,6 +366,14 @@ def test_a_typed_password_is_hidden_and_asked_for_twice(
     result = run("user", "add", "ada", "--role", "agent", text=typed)
     assert root.calls == [("add_user", ("ada", "agent", "correct horse"))]
     assert "horse" not in result.output
+
+
+def test_who_removes_an_account_hears_of_its_cases_and_of_a_console_without_an_admin(root: Bootstrap) -> None:
+    assert run("user", "remove", "ada").output == "ada can no longer log in.\n"
+    root.answers["remove_user"] = SimpleNamespace(given_back=2, admins=0)
+    result = run("user", "remove", "ada")
+    assert "2 cases of ada wait for somebody again." in result.stdout
+    assert "No admin is left. Add one with: switchboard user add NAME --role admin" in result.stderr
 
 
 # ── Errors and exit codes ───────────────────────────────────────────────────────────────────────

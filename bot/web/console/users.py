@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from aiohttp import web
 from msgspec.structs import replace
 
-from bot.domain.accounts import User
+from bot.domain.accounts import LONGEST_NAME, User, fit_name
 from bot.domain.errors import TooLate
 from bot.domain.ports import Applied, Changes, Delete, Expect, Insert, Query, Update
 from bot.web.console.auth import DOOR
@@ -17,8 +17,6 @@ from bot.web.console.passwords import SHORTEST, UnfitPassword
 from bot.web.console.visits import PATH, VISIT, Rank, close_sessions, the_web
 from bot.web.context import Web
 
-LONGEST_NAME = 40
-TAKEN_NAMES = frozenset({"bot", "customer", "system"})  # the journal's actors
 MOST_USERS = 500
 DONE = ("added", "removed", "changed")
 
@@ -127,12 +125,6 @@ async def change_password(request: web.Request) -> web.Response:
 async def _prove(request: web.Request, user: User, password: str) -> None:
     if not await request.config_dict[DOOR].prove(user, password):
         raise Wrong("account.wrong")
-
-
-def fit_name(name: str) -> bool:
-    """Printable, of bearable length, and not what the journal calls the bot or a customer."""
-    fit = 0 < len(name) <= LONGEST_NAME and name.isprintable() and name == name.strip()
-    return fit and name.casefold() not in TAKEN_NAMES
 
 
 def _rank(form: Form) -> Rank:
