@@ -134,15 +134,15 @@ def _few(work: Path) -> Task:
     rows = {name: [one for one in data.examples if one.intent == name] for name in data.intents[:intents]}
     few = [(one.text, name) for name, mine in rows.items() for one in mine[:each]]
     next_ones = [(one.text, name) for name, mine in rows.items() for one in mine[each : each + 10]]
-    test = _write(work / "few.test.yml", next_ones)
-    return Task(f"starter, {len(few)} examples", _write(work / "few.yml", few), test)
+    test = write(work / "few.test.yml", next_ones)
+    return Task(f"starter, {len(few)} examples", write(work / "few.yml", few), test)
 
 
 def _banking(folder: Path, work: Path) -> Iterator[Task]:
-    test = _write(work / f"{folder.name}.test.yml", _csv(folder / "test.csv"))
+    test = write(work / f"{folder.name}.test.yml", _csv(folder / "test.csv"))
     for path in sorted(folder.glob("train*.csv")):
         name = f"{folder.name}, {path.stem}"
-        yield Task(name, _write(work / f"{folder.name}.{path.stem}.yml", _csv(path)), test)
+        yield Task(name, write(work / f"{folder.name}.{path.stem}.yml", _csv(path)), test)
 
 
 def _clinc(folder: Path, work: Path) -> Iterator[Task]:
@@ -151,9 +151,9 @@ def _clinc(folder: Path, work: Path) -> Iterator[Task]:
         split: [(text, intent) for text, intent in parts[split]] for split in ("train", "test")
     }
     strange = {split: [(text, OUT_OF_SCOPE) for text, _ in parts[f"oos_{split}"]] for split in known}
-    test = _write(work / "clinc.test.yml", known["test"] + strange["test"])
+    test = write(work / "clinc.test.yml", known["test"] + strange["test"])
     for name, rows in (("full", known["train"] + strange["train"]), ("without oos examples", known["train"])):
-        yield Task(f"{folder.name}, {name}", _write(work / f"clinc.{name}.yml", rows), test)
+        yield Task(f"{folder.name}, {name}", write(work / f"clinc.{name}.yml", rows), test)
 
 
 def _csv(path: Path) -> Rows:
@@ -161,7 +161,8 @@ def _csv(path: Path) -> Rows:
         return [(row["text"], row["category"]) for row in csv.DictReader(file)]
 
 
-def _write(path: Path, rows: Rows) -> Path:
+def write(path: Path, rows: Rows) -> Path:
+    """Training data with these examples."""
     intents: dict[str, list[str]] = defaultdict(list)
     for text, intent in rows:
         intents[intent].append(" ".join(text.split()))

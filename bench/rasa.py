@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import os
 import random
 import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from operator import attrgetter
@@ -27,7 +27,7 @@ import aiohttp
 import numpy as np
 from msgspec import Struct
 
-from bench.nlu import Task, tasks
+from bench.nlu import Task, tasks, write
 from bot.domain.errors import EngineUnavailable
 from nlu.embedded import Embedded
 from nlu.models import OUT_OF_SCOPE, Models
@@ -221,20 +221,9 @@ def _sample(path: Path, many: int, work: Path) -> TrainingData:
     """So many of the examples, drawn once for both engines; nobody learns an intent from fewer than two."""
     examples = list(read([path]).examples)
     drawn = random.Random(0).sample(examples, min(many, len(examples)))
-    intents: dict[str, list[str]] = {}
-    for example in drawn:
-        intents.setdefault(example.intent, []).append(example.text)
-    lines = ["nlu:"]
-    for intent, texts in intents.items():
-        if len(texts) > 1:
-            lines += [
-                f"- intent: {json.dumps(intent)}",
-                "  examples: |",
-                *(f"    - {text}" for text in texts),
-            ]
-    file = work / "sample.yml"
-    file.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return read_training([file])
+    known = Counter(one.intent for one in drawn)
+    rows = [(one.text, one.intent) for one in drawn if known[one.intent] > 1]
+    return read_training([write(work / "sample.yml", rows)])
 
 
 def main(options: argparse.Namespace) -> None:
