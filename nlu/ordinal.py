@@ -34,9 +34,9 @@ EMPTY = frozenset(
         " eine einem einen einer euch euer eure eurem euren eurer fuer gibt habe haben hatte hier ihre ihrem ihren"
         " ihrer immer jetzt jemand jemanden kann kein keine keinen koennt koennen laut mein meine meinem meinen"
         " meiner nach nicht noch oder ohne schon sein seine seit sich sind ueber unser unsere viel wann warum"
-        " weil welche wenn wieder wird wurde wurden zwar sagen sagt"
+        " weil welche wenn wieder wird wurde wurden zwar sagen sagt jede jeder jedes keiner selbe selben gleichen"
         " about after again also another because been before being could does each from have here just"
-        " like more much only other over says should some somebody someone still such than that their them then"
+        " like more much only other over same says should some somebody someone still such than that their them then"
         " there these they this those very want were what when where which while will with would your"
     ).split()
 )

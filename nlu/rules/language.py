@@ -35,7 +35,7 @@ _GERMAN = (
     " abgebucht doppelt lastschrift kreditkarte wars jemand niemand nichts etwas was wer jetz ick ik dat"
     " wat nich isses haste habts häts het mi mer ma kriag kriege krieg woher wohin bewerbung ausbildung"
     " stelle praktikum presse journalistin händler gewerbe datenschutz daten vielen dank liebe grüße mfg"
-    " herzlichen brauchs nimmer nimma raus guad mei meim moinsen jawollja ne bittschön"
+    " herzlichen brauchs nimmer nimma raus guad mei meim moinsen jawollja ne bittschön unterwegs tach klaro jupp"
 )
 _ENGLISH = (
     "the a an and or but not no is are am was were will would be been being has have had having do does"
@@ -53,7 +53,7 @@ _ENGLISH = (
     " bad great nice angry weather joke charged twice double card tell know see find work works working"
     " isnt dont cant wont im ive id u ur r any some all one two three new old first last next phone call"
     " number customer service job jobs apply press journalist wholesale data privacy love lovely cheers"
-    " heya gonna gotta shop website page app track tracking buy bought purchase gift discount coupon change swap"
+    " heya toodles gonna gotta shop website page app track tracking buy bought purchase gift discount coupon change swap"
     " rude useless real robot"
 )
 _OTHER = (

@@ -94,7 +94,7 @@ _SYMBOLS = {
     ),
     "POLITE": (
         "hallo hi hey hello moin ok okay danke thanks jetzt now sofort endlich her gewünscht asap"
-        " immediately today heute hier here dringend urgent urgently nötig angenehm"
+        " immediately today heute hier here there dringend urgent urgently nötig angenehm"
     ),
     # Said in between, and saying nothing here.
     "": (
@@ -126,6 +126,15 @@ _PHRASES = (
     (r"get (?:a )?hold of|get through|get in touch", "reach"),
     (r"(?:prefer|rather|like) (?:speaking|talking|chatting)", "want speak"),
     (r"call back", "callback"),
+    (r"(?:wen|wem) (?:zum|für zum) (?:reden|sprechen|quatschen|schreiben)", "jemanden sprechen"),
+    (r"(?:echte|richtige|lebende|lebendige|wirkliche)n? leuten?", "echte menschen"),
+    (
+        (
+            r"(?:habt|hobts|habts|haben|hamm?|hams|hast|do|have) (?:ihr|sie|s|du|you)(?: guys)?(?: (?:da|hier|auch|have|got|any))*"
+            r" (?=(?:echte|richtige|lebende|lebendige|menschliche|real|actual|living|proper)\w{0,2} )"
+        ),
+        "exists ",
+    ),
     (r"a (?:quick |short |little )?(?:word|chat) with", "speak with"),
     (r"komme? (?:ich|man) (?=(?:an|zu|zum|zur) )", "erreiche "),
     (

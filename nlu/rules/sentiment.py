@@ -39,7 +39,7 @@ _LISTED = {
         " disappointing disappointment unhappy sad angry rude unhelpful unprofessional slow frustrated"
         " frustrating upset complaint complain unfortunately terrible unreliable useless ignored worse"
         " incompetent unfriendly arrogant ashamed speechless insulting badly unbelievable sprachlos"
-        " unverantwortlich ausreden witzbolde ausgelacht veräppelt angelogen gelogen lügen lügner weggedrückt"
+        " unverantwortlich ausreden witzbolde ausgelacht veräppelt angelogen gelogen lügen lügt lügner weggedrückt"
         " abgewimmelt laughed liar liars fobbed sorry stupid dissatisfied overpriced mess lousy downhill shambles 🙁 ☹ 😕 😞 😒 👎 🙄 😢 😭"
     ),
     -2.0: (

@@ -49,6 +49,12 @@ _DEVICE = (
     r"|haus|wohnung|es|das|teil|ding)"
 )
 _BODY = r"(?:mich|mir|sich|hand|hände|finger|arm|arme|bein|beine|kind|tochter|sohn|baby|gesicht|zunge)"
+_HEIGHT = r"(?:leiter|hocker|hochbett|gurt|klettergurt|seil|hängematte|schaukel|treppe)"
+# So that it is no handle that fell off.
+_SOMEBODY = "|".join(
+    rf"(?<=\b{who} )"
+    for who in "i he she we son daughter husband wife mum mom dad mother father child kid boy girl baby".split()
+)
 _SITE = r"(?:seite|webseite|kasse|site|shop|app|website|server|checkout|page|system)"
 _ASKED = r"(?:angerufen|geschrieben|kontaktiert|gemailt|nachgefragt|gemeldet)"
 _MESSAGE = r"(?:time|message|e?-?mail|attempt|request|complaint)"
@@ -73,6 +79,7 @@ SIGNALS: tuple[Signal, ...] = (
         verletzungen|verletzung (?:an|am|durch|im)|schnittwunde\w*
         {_BODY} (?:\w+ ){{0,4}}(?:geschnitten|aufgeschnitten)|musste genäht
         ins krankenhaus|notarzt|notaufnahme|krankenwagen|feuerwehr|musste(?:n)? zum arzt
+        (?:(?<=von der )|(?<=vom )|(?<=von dem )|(?<=mit dem )|(?<=mit der )|(?<=aus dem )){_HEIGHT} (?:\w+ ){{0,2}}(?:abgestürzt|(?:herunter|hinunter|runter)?(?:gestürzt|gefallen))
         allergische[rn]? (?:reaktion|schock)|allergisch reagiert|atemnot|erstick(?:t|en)|vergift\w+
         lebensgef\w+|verschluckt
         (?<!preise )(?<!preise sind )(?<!kosten sind )explodiert|explosion\b|blutet|blute\b|geblutet|gasgeruch
@@ -87,6 +94,8 @@ SIGNALS: tuple[Signal, ...] = (
         (?:ended up|went|go|taken|rushed) (?:\w+ )?(?:to|in) (?:the )?hospital|hospitali[sz]ed|ambulance
         emergency room|fire brigade|needed stitches|had to see a doctor
         allergic reaction|anaphyla\w+|(?:trouble|problems) breathing|breathing problems
+        struggl(?:es|ed|ing) to breathe|(?:barely|hardly) breathe
+        (?:{_SOMEBODY})fell (?:off|from|down|out of|through)\b
         chok(?:ed|ing) on|(?:child|baby|son|daughter|toddler|kid|she|he|dog) (?:\w+ )?swallowed
         poison(?:ed|ing|ous)|bleeding
         exploded|exploding|explosion\b|smoke (?:came|coming|from|pouring|and)
@@ -102,7 +111,8 @@ SIGNALS: tuple[Signal, ...] = (
         8.0,
         r"""
         bringe? mich um|(?:will|möchte|mag) nicht mehr leben|nehm\w* mir das leben|suizid\w*|selbstmord\w*
-        (?:krieg|bekomm)(?:e|t|en)? (?:\w+ ){0,2}keine luft|keine luft (?:mehr )?(?:bekomm|krieg)\w*|nicht (?:mehr )?atmen
+        (?:krieg|bekomm)(?:e|t|en)? (?:\w+ ){0,2}(?:keine|kaum|schlecht|schwer) luft
+        (?:keine|kaum|schlecht|schwer) luft (?:mehr )?(?:bekomm|krieg)\w*|nicht (?:mehr )?atmen
         (?:will|möchte|wollte|werde) (?:\w+ ){0,2}sterben\b|umbringen (?:will|werde|möchte)|mich umbringen
         bewusstlos\w*|atmet (?:\w+ )?nicht|(?:hat|hatte|mit|einen) (?:einen )?(?:herzinfarkt|schlaganfall)
         kill(?:ing)? (?:my ?self|me\b)|end my life|suicid\w+|(?:don'?t|do not|no longer) want to live

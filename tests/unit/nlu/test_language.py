@@ -22,6 +22,7 @@ def told(text: str, hint: str = "") -> str:
         "danke!!",
         "Kundennummer vergessen",
         "neeee",
+        "4711 unterwegs?",
         "moinsen",
         "brauchs nimmer, bitte cancel",
         "ich möchte mein shirt zurückgeben, order 4711",
