@@ -142,6 +142,8 @@ def load(path: Path | str, environ: Mapping[str, str]) -> Settings:
         return _settings(strict.convert(raw, File), file, environ)
     except BadShape as exc:
         raise ConfigError(f"{file}: {exc}") from exc
+    except RecursionError as exc:  # an anchor that holds itself
+        raise ConfigError(f"{file}: nested too deeply to be read; check its brackets and anchors.") from exc
 
 
 def convert(raw: Mapping[str, Any], kind: type[T], path: str) -> T:
@@ -268,13 +270,13 @@ def _brand(read: BrandSection) -> Brand:
 def _check_urls(read: File) -> None:
     urls.check(read.store, read.queue, read.files)
     if read.server.public_url:
-        _web_address("server.public_url", read.server.public_url)
+        _origin("server.public_url", read.server.public_url)
     _web_address("nlu.rasa_url", read.nlu.rasa_url)
     for name, lookup in read.lookups.items():
         _web_address(f"lookups.{name}.url", lookup.url.replace(PUBLIC_URL, "http://localhost", 1))
 
 
-def _web_address(path: str, url: str) -> None:
+def _web_address(path: str, url: str, like: str = "https://shop.example/path") -> None:
     """Values may be filled into a path or a query, never into a host."""
     try:
         parts = urlsplit(url)
@@ -284,7 +286,15 @@ def _web_address(path: str, url: str) -> None:
     else:
         usable = usable and "{" not in parts.netloc
     if not usable:
-        raise BadShape(path, "is no web address; write it like https://shop.example/path.")
+        raise BadShape(path, f"is no web address; write it like {like}.")
+
+
+def _origin(path: str, url: str) -> None:
+    """Our own routes begin right after the host, so an address below a path reaches none of them."""
+    _web_address(path, url, "https://chat.shop.example")
+    parts = urlsplit(url)
+    if parts.path.strip("/") or parts.query or parts.fragment:
+        raise BadShape(path, f"goes on after the host; write {parts.scheme}://{parts.netloc} alone.")
 
 
 SLUG = re.compile(r"[a-z0-9][a-z0-9_-]*")

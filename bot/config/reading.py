@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.constructor import DuplicateKeyError
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from bot.domain.errors import SwitchboardError
@@ -30,16 +31,29 @@ def read(path: Path) -> Any:
         raise ConfigError(f"{path} cannot be read ({exc.strerror}); check the path and its rights.") from exc
     except UnicodeDecodeError as exc:
         raise ConfigError(f"{path} is not UTF-8 text (byte {exc.start}); save it as UTF-8.") from exc
+    except (
+        DuplicateKeyError
+    ) as exc:  # from None: the library's message quotes both values, which may be secrets
+        raise ConfigError(f"{path}{_twice(exc)}; YAML would lose one of them, so keep only one.") from None
     except MarkedYAMLError as exc:
         line = f" line {exc.problem_mark.line + 1}" if exc.problem_mark else ""
         problem = str(exc.problem).partition("\n")[0]
         raise ConfigError(f"{path}{line}: not valid YAML ({problem}); check indentation and quotes.") from exc
     except YAMLError as exc:
         raise ConfigError(f"{path}: not valid YAML; it may hold a control character.") from exc
+    except ValueError as exc:  # what looks like a date or a number and is none, such as 2026-02-30
+        raise ConfigError(f"{path}: not valid YAML ({exc}); put quotes around what is a text.") from exc
     except RecursionError as exc:
         raise ConfigError(f"{path}: nested too deeply to be read; check its brackets.") from exc
 
 
+def _twice(exc: DuplicateKeyError) -> str:
+    line = f" line {exc.problem_mark.line + 1}" if exc.problem_mark else ""
+    named = DUPLICATE.match(str(exc.problem))
+    return f"{line}: {named['key'] if named else 'a key'} is here twice"
+
+
+DUPLICATE = re.compile(r'found duplicate key (?P<key>"\w+") ')
 VARIABLE = re.compile(r"\$\$\{|\$\{(?:(?P<name>[A-Za-z_]\w*)(?::-(?P<default>[^}]*))?\})?")
 
 

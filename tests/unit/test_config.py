@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import traceback
 from collections.abc import Iterator, Mapping
 from datetime import time, timedelta
 from pathlib import Path
@@ -218,6 +219,8 @@ MISTAKES = [
     ("queue: kafka://x", "queue: is no queue we know;"),
     ("files: s3://bucket", "files: is no folder we know; write a path such as var/files, or mongodb://"),
     ("server: {public_url: chat.example}", "server.public_url: is no web address;"),
+    ("server: {public_url: https://chat.example/help}", "server.public_url: goes on after the host; write https"),
+    ("server: {public_url: https://chat.example?a}", "server.public_url: goes on after the host; write https"),
     ("nlu: {engine: gpt}", "nlu.engine: is none of the possible values; known: embedded, rasa."),
     ("nlu: {data: nlu/data}", "nlu.data: a list is expected here, and this is a text; start each entry with “- ”."),
     ("nlu: {thresholds: {answer: 1.5}}", "nlu.thresholds.answer: must be at most 1.0."),
@@ -367,9 +370,20 @@ def test_broken_yaml_names_the_line(file: Path) -> None:
         load(file, "brand:\n  name: [Nordwind\nserver: {}\n")
 
 
-def test_a_key_that_is_there_twice_names_the_line(file: Path) -> None:
-    with pytest.raises(ConfigError, match=r'line 2: not valid YAML \(found duplicate key "server"'):
-        load(file, "server: {port: 1}\nserver: {port: 2}\n")
+def test_a_key_that_is_there_twice_is_named_with_its_line_and_without_its_values(file: Path) -> None:
+    twice = "channels:\n  telegram:\n  - token: first-secret\n    token: other-secret\n"
+    with pytest.raises(ConfigError, match=r'line 4: "token" is here twice; YAML would lose one') as caught:
+        load(file, twice)
+    assert "secret" not in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize("value", ["2026-02-30", "!!int many", "0x_"])
+def test_what_looks_like_a_date_or_a_number_and_is_none_is_said_in_a_sentence(file: Path, value: str) -> None:
+    assert "put quotes around what is a text." in refusal(file, f"brand: {{name: {value}}}")
+
+
+def test_an_anchor_that_holds_itself_is_refused(file: Path) -> None:
+    assert refusal(file, "brand: &a {name: *a}").startswith("nested too deeply to be read;")
 
 
 def test_a_control_character_is_no_yaml(file: Path) -> None:
