@@ -53,6 +53,7 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+SLOT = re.compile(r"\{\w+\}")
 PUBLIC_URL = "{public_url}"  # in a lookup's address: the server's own
 
 
@@ -274,6 +275,8 @@ def _check_urls(read: File) -> None:
     _web_address("nlu.rasa_url", read.nlu.rasa_url)
     for name, lookup in read.lookups.items():
         _web_address(f"lookups.{name}.url", lookup.url.replace(PUBLIC_URL, "http://localhost", 1))
+        if set("{}") & set(SLOT.sub("", lookup.url)):
+            raise BadShape(f"lookups.{name}.url", "has a brace too many; a value is written {order_number}.")
 
 
 def _web_address(path: str, url: str, like: str = "https://shop.example/path") -> None:

@@ -238,6 +238,7 @@ MISTAKES = [
     ("lookups: {order: {url: x}}", "lookups.order.url: is no web address;"),
     ("lookups: {order: {url: 'http://{order_number}.x/'}}", "lookups.order.url: is no web address;"),
     ("lookups: {order: {url: 'http://x:99999/'}}", "lookups.order.url: is no web address;"),
+    ("lookups: {order: {url: 'http://x/{order_number'}}", "lookups.order.url: has a brace too many; a value is"),
     ("lookups: {order: {url: http://x/, timeout: 0}}", "lookups.order.timeout: must be more than 0.0."),
     ("channels: {webchatt: []}", 'channels.webchatt: there is no such channel; did you mean "webchat"?'),
     ("channels: {webchat: {account: site}}", "channels.webchat: a list is expected here, and this is keys and values"),
