@@ -208,7 +208,7 @@ def _read(raw: bytes, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(raw, type=kind)
     except msgspec.DecodeError as exc:
-        raise MalformedPayload(f"The body is not a {kind.__name__.lower()}: {exc}") from exc
+        raise MalformedPayload(f"The body is not what this route takes: {exc}.") from exc
 
 
 def _message(address: Address, raw: bytes) -> tuple[Inbound, ...]:

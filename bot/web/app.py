@@ -136,12 +136,26 @@ async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamRe
     except web.HTTPException as error:
         if error.status < 400 or error.content_type == "text/html":
             raise
-        return failure(error.status, error.reason.lower().replace(" ", "_"), error.reason, {})
+        return _refused(request, error)
     except (ConnectionResetError, TimeoutError):
         raise
     except Exception:
         log.exception("http.broke", route=_route(request))
         return failure(500, "internal", "Something broke on our side; it was recorded.", {})
+
+
+def _refused(request: web.Request, error: web.HTTPException) -> web.Response:
+    """What the router says in two words, as a sentence."""
+    code, message, headers = error.reason.lower().replace(" ", "_"), error.reason, dict[str, str]()
+    if isinstance(error, web.HTTPMethodNotAllowed):
+        allowed = ", ".join(sorted(error.allowed_methods))
+        message, headers = (
+            f"This address does not take {request.method}; it takes {allowed}.",
+            {"Allow": allowed},
+        )
+    elif error.status == 404:
+        message = "There is nothing at this address; check its path."
+    return failure(error.status, code, message, headers)
 
 
 def failure(status: int, code: str, message: str, headers: Mapping[str, str]) -> web.Response:

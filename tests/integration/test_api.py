@@ -186,3 +186,11 @@ async def test_nothing_unprocessed_is_null(here: World, tool: Tool) -> None:
     await here.answer()
     _, stats = await tool.get("stats")
     assert (stats["oldest_unprocessed_seconds"], stats["outbox_depth"]) == (None, 1)
+
+
+async def test_a_wrong_address_and_a_wrong_method_are_told_in_a_sentence(tool: Tool) -> None:
+    status, told = await tool.get("nothing")
+    assert (status, told["error"]["message"]) == (404, "There is nothing at this address; check its path.")
+    status, told = await tool.get("understand")
+    assert (status, told["error"]["code"]) == (405, "method_not_allowed")
+    assert told["error"]["message"] == "This address does not take GET; it takes POST."

@@ -151,6 +151,14 @@ def test_an_id_that_is_none_is_refused(chat: WebChat, id: str) -> None:
         one(chat, {"id": id, "text": "Hallo"})
 
 
+@pytest.mark.parametrize("body", [{"text": "Hallo"}, {"id": "1", "text": 5}, {"id": "1", "press": "yes"}])
+def test_a_body_of_another_shape_is_refused_in_the_words_of_the_wire(
+    chat: WebChat, body: dict[str, Any]
+) -> None:
+    with pytest.raises(MalformedPayload, match=r"^The body is not what this route takes: .* `"):
+        one(chat, body)
+
+
 @pytest.mark.parametrize("body", [{}, {"delivered": ""}, {"seen": "m1"}, {"read": "a/b"}])
 def test_a_receipt_for_nothing_is_refused(chat: WebChat, body: dict[str, str]) -> None:
     with pytest.raises(MalformedPayload):
