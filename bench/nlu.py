@@ -26,7 +26,8 @@ from msgspec import Struct
 from nlu.embedded import Embedded
 from nlu.evaluation import evaluate
 from nlu.evaluation.figures import Report
-from nlu.models import OUT_OF_SCOPE, Models
+from nlu.facts import OUT_OF_SCOPE
+from nlu.models import Models
 from nlu.reading import read
 from nlu.training import TrainedModel, train
 

@@ -30,7 +30,8 @@ from msgspec import Struct
 from bench.nlu import Task, tasks, write
 from bot.domain.errors import EngineUnavailable
 from nlu.embedded import Embedded
-from nlu.models import OUT_OF_SCOPE, Models
+from nlu.facts import OUT_OF_SCOPE
+from nlu.models import Models
 from nlu.rasa import Access, RasaServer
 from nlu.rasa.training import PROJECT
 from nlu.rasa.wording import asked, document, sent

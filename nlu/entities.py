@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from bot.domain.understanding import UNDERSTOOD_CHARACTERS, Context, Entity
 from nlu.composed import compose, is_composed
-from nlu.models import Knowledge
+from nlu.facts import Knowledge
 from nlu.rules import order_numbers
 from nlu.rules.listed import Listed, key
 from nlu.rules.order_numbers import ORDER_NUMBER, SPACES

@@ -25,47 +25,12 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from bot.domain.errors import BadData, Unknown
-from nlu.calibration import Logistic
-from nlu.ordinal import Step
-from nlu.rules.roles import Role
+from nlu.facts import EMBEDDED, FORMAT, Arrays, Facts
 from nlu.soundness import check
 
-EMBEDDED = "embedded"
 ID = re.compile(r"(?:[a-z]+:)?[A-Za-z0-9]+")  # an id of another engine's model starts with its name
-FORMAT = 1  # counted up when older files can no longer be understood
 ID_DIGITS = 16
-OUT_OF_SCOPE = "out_of_scope"
 LEARNED = "learned"  # array: texts of all examples
-
-Arrays = dict[str, NDArray[Any]]
-
-
-class Knowledge(Struct, frozen=True, kw_only=True):
-    """What the training data says beside its examples."""
-
-    urgency: dict[str, str] = {}  # intent → level
-    synonyms: dict[str, str] = {}
-    regexes: tuple[tuple[str, str], ...] = ()
-    lookups: dict[str, tuple[str, ...]] = {}
-    roles: tuple[Role, ...] = ()
-
-
-class Facts(Struct, frozen=True, kw_only=True):
-    """The JSON part of a model file."""
-
-    format: int = FORMAT
-    engine: str = EMBEDDED
-    intents: tuple[str, ...]  # in the order of the weights' columns
-    examples: int
-    data: str  # hash of the training data
-    temperature: float
-    correct: Logistic  # is the best intent right?
-    strange: Logistic  # is it about something we know nothing of?
-    urgent: tuple[Step, ...] = ()  # empty without enough labels
-    boost: str = ""  # the sentence embeddings it was trained with
-    knowledge: Knowledge = Knowledge()
-    scores: dict[str, float] = {}  # of the out-of-fold predictions
-    warnings: tuple[str, ...] = ()
 
 
 class Model(Struct, frozen=True, kw_only=True):
@@ -278,7 +243,7 @@ def _read(path: Path, id: str) -> Model:
         facts, created_at = _decode(written), _time(arrays.pop("created_at"))
         if _name(written.tobytes(), facts.engine, arrays) != id:
             raise ValueError("its content is not what its name says")
-        check(facts, arrays, OUT_OF_SCOPE)
+        check(facts, arrays)
     return Model(id=id, created_at=created_at, facts=facts, arrays=arrays)
 
 

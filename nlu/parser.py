@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 
 from bot.domain.understanding import UNDERSTOOD_CHARACTERS
 from nlu.calibration import Floats
+from nlu.facts import OUT_OF_SCOPE, Arrays
 from nlu.features import inside, pairs, spellings
-from nlu.models import OUT_OF_SCOPE, Arrays, Model, texts
+from nlu.models import Model, texts
 from nlu.scoring import NO_SCORE, Standing, evidence, scope
 
 RANKED = 10  # as many as Rasa names

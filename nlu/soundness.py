@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bot.domain.understanding import Level
 from nlu.calibration import Logistic
+from nlu.facts import OUT_OF_SCOPE, Arrays, Facts, Knowledge
 from nlu.scoring import nothing_known
-
-if TYPE_CHECKING:
-    from nlu.models import Facts, Knowledge
-
-Arrays = dict[str, NDArray[Any]]
 
 _NUMBERS = ("idf", "weights", "bias", "near_values", "oof_confidence", "oof_strange", "urgent", "boost")
 _WHOLE = ("near_starts", "near_columns", "near_intents", "oof_expected", "oof_predicted")
@@ -24,17 +20,14 @@ _OPTIONAL = frozenset({"urgent", "boost", "learned"})
 _EVIDENCE, _GRADED = len(nothing_known(1)), 3  # numbers a prediction, and an urgency, is judged by
 
 
-def check(facts: Facts, arrays: Arrays, outside: str) -> None:
-    """Raises `KeyError` for an array that is missing and `ValueError` for what cannot be used.
-
-    `outside`: the intent that stands for everything else.
-    """
-    _facts(facts, outside)
+def check(facts: Facts, arrays: Arrays) -> None:
+    """Raises `KeyError` for an array that is missing and `ValueError` for what cannot be used."""
+    _facts(facts)
     _arrays(arrays, len(facts.intents), len(facts.urgent))
 
 
-def _facts(facts: Facts, outside: str) -> None:
-    _is(bool({*facts.intents} - {outside}) and len({*facts.intents}) == len(facts.intents), "intents")
+def _facts(facts: Facts) -> None:
+    _is(bool({*facts.intents} - {OUT_OF_SCOPE}) and len({*facts.intents}) == len(facts.intents), "intents")
     _is(facts.temperature > 0, "temperature")
     _is(_takes(facts.correct, _EVIDENCE), "correct")
     _is(_takes(facts.strange, _EVIDENCE), "strange")

@@ -18,7 +18,8 @@ from bot.domain.errors import BadData, SwitchboardError, Unknown
 from bot.domain.ports import Changes, Checks, Finding
 from nlu import boost
 from nlu.evaluation.promises import keep, table
-from nlu.models import EMBEDDED, engine_of
+from nlu.facts import EMBEDDED
+from nlu.models import engine_of
 from nlu.reading import read_training
 
 LOW_DISK = 500 * 1024 * 1024

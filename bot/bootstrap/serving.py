@@ -41,7 +41,8 @@ from bot.domain.ports import Add, Applied, Changes, Checks, Delete, Insert, Quer
 from bot.web import app as application
 from bot.web.console.passwords import hash_password
 from bot.web.probes import Probe
-from nlu.models import EMBEDDED, engine_of
+from nlu.facts import EMBEDDED
+from nlu.models import engine_of
 
 log = structlog.get_logger()
 

@@ -12,7 +12,8 @@ from bot.config import Settings
 from bot.domain.ports import Understander
 from nlu import rasa
 from nlu.embedded import Embedded
-from nlu.models import EMBEDDED, Model, Models, engine_of
+from nlu.facts import EMBEDDED
+from nlu.models import Model, Models, engine_of
 from nlu.rasa.engine import always
 from nlu.rasa.remote import archive_of
 from nlu.reading import Example

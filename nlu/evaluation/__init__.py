@@ -30,8 +30,9 @@ from nlu.evaluation.figures import (
     share,
 )
 from nlu.evaluation.promises import NEVER, Kept, keep, table
+from nlu.facts import OUT_OF_SCOPE
 from nlu.features import normalise, tokens
-from nlu.models import OUT_OF_SCOPE, Model, learned, out_of_fold
+from nlu.models import Model, learned, out_of_fold
 from nlu.reading import Example, TrainingData
 from nlu.reading.nodes import short
 

@@ -7,7 +7,7 @@ from msgspec import Struct
 from nlu.evaluation import Pairs
 from nlu.evaluation.chance import CHANCE, sign_test
 from nlu.evaluation.figures import Report
-from nlu.models import Facts
+from nlu.facts import Facts
 
 
 class Change(Struct, frozen=True, kw_only=True):

@@ -16,7 +16,8 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from nlu.calibration import Floats
-from nlu.models import OUT_OF_SCOPE, Model
+from nlu.facts import OUT_OF_SCOPE
+from nlu.models import Model
 
 BORROWED = 50  # messages; measured: 10 break the promise, 100 are no better
 NEVER = 2.0  # no confidence is as high: the intent's messages are handed off

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from bot.domain.understanding import Level
 from nlu import ordinal
 from nlu.calibration import Floats, Logistic, fit_logistic, fit_temperature, logistic, scores
+from nlu.facts import OUT_OF_SCOPE, Arrays, Facts, Knowledge
 from nlu.learning.corpus import Boost, Corpus, Rows, corpus_of
 from nlu.learning.fitting import Fitted, Judged, fit_and_judge, halve
-from nlu.models import OUT_OF_SCOPE, Arrays, Facts, Knowledge, Model, blob, name
+from nlu.models import Model, blob, name
 from nlu.ordinal import Labelled, Step
 from nlu.reading import TrainingData
 from nlu.rules import roles

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from bot.domain.errors import BadData
 from nlu.calibration import Logistic
 from nlu.embedded import Embedded
-from nlu.models import EMBEDDED, Model, name
+from nlu.facts import EMBEDDED
+from nlu.models import Model, name
 from nlu.rasa.trust import Said, evidence
 
 ENGINE = "rasa"

@@ -25,7 +25,8 @@ from numpy.typing import NDArray
 
 from bot.domain.errors import BadData, EngineUnavailable
 from nlu import training as embedded
-from nlu.models import LEARNED, Arrays, Model, Models, blob, texts
+from nlu.facts import Arrays
+from nlu.models import LEARNED, Model, Models, blob, texts
 from nlu.rasa import wording
 from nlu.rasa.remote import Remote, together
 from nlu.rasa.server import Prediction, RasaServer

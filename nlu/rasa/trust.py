@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from nlu import calibration
 from nlu.calibration import Floats, Logistic, fit_logistic
-from nlu.models import OUT_OF_SCOPE
+from nlu.facts import OUT_OF_SCOPE
 
 PENALTY = 1.0  # on standardised weights: three hundred cases must not make anybody sure of everything
 FURTHEST = 5.0  # of a log-odds; 99.3 % and 99.9 % differ in nothing that was counted

@@ -16,7 +16,8 @@ from bot.bootstrap.at_work import alone, at_work
 from bot.config import ConfigError, Settings
 from bot.domain.errors import EngineUnavailable, Unknown
 from bot.domain.ports import Finding
-from nlu.models import Facts, Models
+from nlu.facts import Facts
+from nlu.models import Models
 from nlu.training import run
 from tests.unit.nlu.conftest import SMALL
 from tests.unit.test_answers import SAID

@@ -6,7 +6,7 @@ import pytest
 
 from bot.domain.understanding import Context, Entity
 from nlu.entities import Entities
-from nlu.models import Knowledge
+from nlu.facts import Knowledge
 from nlu.rules.listed import LONGEST
 
 BUILT_IN = Entities(Knowledge())

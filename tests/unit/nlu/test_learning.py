@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from nlu.embedded import Embedded
+from nlu.facts import OUT_OF_SCOPE
 from nlu.learning import learn
 from nlu.learning.fitting import FOLDS, folds
-from nlu.models import OUT_OF_SCOPE, Model
+from nlu.models import Model
 from nlu.reading import Example, TrainingData, read_training
 from tests.unit.nlu.conftest import NOW
 

@@ -7,7 +7,7 @@ import pytest
 from bot.domain.understanding import UNDERSTOOD_CHARACTERS, Context
 from nlu.embedded import Embedded
 from nlu.entities import Entities
-from nlu.models import Knowledge
+from nlu.facts import Knowledge
 
 ALLOWED = 0.03  # seconds of processor time; a third of it on a quiet machine
 ASKED = Context(expects="order_number")

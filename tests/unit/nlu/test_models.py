@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from bot.domain.errors import BadData, Unknown
 from nlu import models
 from nlu.calibration import Logistic
-from nlu.models import Facts, Knowledge, Model, Models, out_of_fold
+from nlu.facts import Facts, Knowledge
+from nlu.models import Model, Models, out_of_fold
 from nlu.rules.roles import Role
 from tests.unit.nlu.conftest import NOW
 

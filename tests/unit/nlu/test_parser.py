@@ -6,10 +6,11 @@ import msgspec
 import numpy as np
 import pytest
 
+from nlu.facts import OUT_OF_SCOPE
 from nlu.features import normalise, tokens
 from nlu.learning.corpus import corpus_of
 from nlu.learning.fitting import fit
-from nlu.models import OUT_OF_SCOPE, Model
+from nlu.models import Model
 from nlu.parser import Parser
 from nlu.reading import read_training
 from nlu.scoring import scope, standings
