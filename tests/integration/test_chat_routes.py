@@ -13,7 +13,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 from bot.domain.customers import Customer
-from bot.domain.messages import Attachment, AttachmentKind, Direction, EventKind, MessageState
+from bot.domain.messages import Attachment, AttachmentKind, Direction, EventKind, MessageState, topic
 from bot.domain.ports import Query
 from bot.web import multipart
 from bot.web.chat import routes, stream
@@ -223,6 +223,23 @@ async def test_more_than_a_page_comes_in_order(chat: Site, token: str) -> None:
         await chat.answer(token, text)
     async with chat.stream(token) as events:
         assert await events.texts(len(texts)) == texts
+
+
+async def test_what_is_kept_for_who_does_not_read_is_little(chat: Site, token: str) -> None:
+    """Twelve streams of a customer, ten long messages in each: that would be a gigabyte for ten customers."""
+    texts = [str(number) * 40_000 for number in range(9)]
+    for text in texts:
+        await chat.answer(token, text)
+    feed = stream.Feed(chat.store, topic(chat.chat.address(token)), 0, chat.chat.client_id)
+    pages = [await feed.read()]
+    while pages[-1][1]:
+        pages.append(await feed.read())
+    assert max(len(page) for page, _ in pages) < 2 * stream.PAGE_BYTES
+    told = b"".join(page for page, _ in pages)
+    assert [told.count(text.encode()) for text in texts] == [1] * 9
+    assert [told.index(text.encode()) for text in texts] == sorted(
+        told.index(text.encode()) for text in texts
+    )
 
 
 async def test_what_a_customer_sees_holds_nothing_internal(chat: Site, token: str) -> None:

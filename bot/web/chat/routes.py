@@ -199,6 +199,7 @@ async def events(request: web.Request) -> web.StreamResponse:
             await response.prepare(request)
             with suppress(ConnectionError, TimeoutError):  # whoever left comes back with the last id they had
                 await stream.bounded_write(response, stream.RECONNECT + first)
+                first = b""  # it may have a megabyte, and a chat stays open for hours
                 await stream.follow(feed, lambda data: stream.bounded_write(response, data), hints, ended)
     return response
 

@@ -22,6 +22,9 @@ from bot.domain.ports import Query, Store
 
 REREAD = timedelta(seconds=15)
 PAGE = 10  # feed entries read at once: each may hold a megabyte, and they are read on the loop
+PAGE_BYTES = (
+    64 * 1024
+)  # written at once, but for what one entry holds: nobody has to read what we keep for them
 STREAMS = 12  # of one customer; the newest win
 WRITE_SECONDS = 30  # whoever does not read for so long is gone
 RECONNECT = b"retry: 2000\n\n"
@@ -79,6 +82,7 @@ class Feed:
         self._topic = topic
         self._after = after
         self._client_id = client_id
+        self._most = PAGE
 
     async def rewind_if_ahead(self) -> None:
         """A position the feed has never had comes from another life of the store: begin again."""
@@ -96,12 +100,15 @@ class Feed:
                 equals={"topic": self._topic},
                 after={"seq": self._after},
                 order="seq",
-                limit=PAGE,
+                limit=self._most,
             )
         )
         messages = await self._messages(entries) if entries else {}
-        self._after = entries[-1].seq if entries else self._after
-        return b"".join(self._frames(entries, messages)), len(entries) == PAGE
+        frames, told = self._within(entries, messages)
+        self._after = entries[told - 1].seq if entries else self._after
+        more = told < len(entries) or len(entries) == self._most
+        self._most = PAGE if told == len(entries) and len(frames) <= PAGE_BYTES else 1
+        return frames, more
 
     async def write_all(self, write: Write) -> None:
         more = True
@@ -110,13 +117,23 @@ class Feed:
             if events:
                 await write(events)
 
+    def _within(self, entries: list[FeedEntry], messages: dict[str, Message]) -> tuple[bytes, int]:
+        """As much of it as is written at once, and of how many entries that tells."""
+        frames, size, told = [], 0, 0
+        for told, frame in enumerate(self._frames(entries, messages), 1):  # noqa: B007  the last one counts
+            frames.append(frame)
+            size += len(frame)
+            if size > PAGE_BYTES:
+                break
+        return b"".join(frames), told
+
     def _frames(self, entries: list[FeedEntry], messages: dict[str, Message]) -> Iterator[bytes]:
-        """A message is shown as it is now, so what changed about it since needs no telling."""
+        """One for each entry. A message is shown as it is now, so what changed about it since needs no telling."""
         fresh = {entry.message for entry in entries if entry.kind is FeedKind.MESSAGE}
         for entry in entries:
             told = entry.kind is not FeedKind.MESSAGE and entry.message in fresh
-            if entry.message in messages and not told:
-                yield _frame(entry, messages[entry.message], self._client_id)
+            tells = entry.message in messages and not told
+            yield _frame(entry, messages[entry.message], self._client_id) if tells else b""
 
     async def _messages(self, entries: list[FeedEntry]) -> dict[str, Message]:
         """As they are now. An erased message is not there; a note is not for customers, whatever a feed says."""
@@ -226,6 +243,7 @@ def _file(message: Message, file: Attachment) -> dict[str, Any]:
 
 
 async def bounded_write(response: web.StreamResponse, data: bytes) -> None:
-    """Raises `TimeoutError` when the other side does not read."""
-    async with asyncio.timeout(WRITE_SECONDS):
-        await response.write(data)
+    """Piece by piece, so that little waits for who is slow; raises `TimeoutError` when the other side does not read."""
+    for at in range(0, len(data), PAGE_BYTES):
+        async with asyncio.timeout(WRITE_SECONDS):
+            await response.write(data[at : at + PAGE_BYTES])
