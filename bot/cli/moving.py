@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 
 from bot.cli.frame import command, run, settings_of
-from bot.cli.printing import bold, count, sign_of_life
+from bot.cli.printing import bold, sign_of_life
+from bot.domain.plural import count
 
 MEGABYTE = 1_000_000
 

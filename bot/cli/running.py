@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from bot.cli.frame import FAILED, as_json, command, run, settings_of
-from bot.cli.printing import count, print_json
+from bot.cli.printing import print_json
+from bot.domain.plural import count
 
 if TYPE_CHECKING:
     from bot.domain.ports import Finding

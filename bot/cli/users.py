@@ -9,7 +9,8 @@ import click
 
 from bot.cli import frame
 from bot.cli.frame import Commands, as_json, run, settings_of
-from bot.cli.printing import bold, count, print_json, print_table
+from bot.cli.printing import bold, print_json, print_table
+from bot.domain.plural import count
 
 PASSWORD = "SWITCHBOARD_USER_PASSWORD"  # noqa: S105 - the name of a variable
 GENERATED_BYTES = 12  # 96 bits

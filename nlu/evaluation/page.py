@@ -6,12 +6,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from pathlib import Path
 
+from bot.domain.plural import count
 from bot.domain.understanding import Level
 from nlu.evaluation import words
 from nlu.evaluation.comparison import Change, Comparison
 from nlu.evaluation.figures import Automation, Bin, IntentScore, Promise, Report, UrgencyScore
 from nlu.evaluation.plots import Axis, Plot
-from nlu.evaluation.words import NOTHING, count, percent
+from nlu.evaluation.words import NOTHING, percent
 
 SHOWN = 100  # rows of a list; the JSON has all
 PAIRS = 5  # of intents that are mistaken for each other

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from bot.domain.plural import count
 from nlu.calibration import SURE
 from nlu.evaluation import words
 from nlu.evaluation.comparison import Against, Change, Comparison
 from nlu.evaluation.figures import Promise, Report
-from nlu.evaluation.words import NOTHING, count, names, percent
+from nlu.evaluation.words import NOTHING, names, percent
 from nlu.reading.nodes import printable
 from nlu.training import TrainedModel
 

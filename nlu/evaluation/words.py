@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 
+from bot.domain.plural import count
 from nlu.evaluation.chance import hidden
 from nlu.evaluation.comparison import Comparison
 from nlu.evaluation.figures import Automation, Promise, Report
@@ -14,10 +15,6 @@ NAMED = 4  # names in a row, then their number
 BROKEN, UNCLEAR = "not kept", "can be chance"
 LEAKS = 5  # learned messages by name
 NOTHING = "(nothing)"  # where no intent was named
-
-
-def count(many: int, what: str) -> str:
-    return f"{many:,} {what}{'' if many == 1 else 's'}"
 
 
 def percent(share: float) -> str:

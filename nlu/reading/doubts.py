@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 
+from bot.domain.plural import count
 from nlu.reading.examples import Example, TrainingData, marked
 from nlu.reading.nodes import short
 from nlu.rules.listed import LONGEST, key, pieces
@@ -30,13 +32,9 @@ def contradictions(examples: Iterable[Example]) -> Iterator[str]:
 
 
 def thin(examples: Iterable[Example]) -> Iterator[str]:
-    counts: dict[str, int] = {}
-    for example in examples:
-        counts[example.intent] = counts.get(example.intent, 0) + 1
-    for intent, count in counts.items():
-        if count < FEW_EXAMPLES:
-            noun = "example" if count == 1 else "examples"
-            yield f"`{intent}` has {count} {noun}; it needs {FEW_EXAMPLES} to be checked, 25 to be good"
+    for intent, many in Counter(example.intent for example in examples).items():
+        if many < FEW_EXAMPLES:
+            yield f"`{intent}` has {count(many, 'example')}; it needs {FEW_EXAMPLES} to be checked, 25 to be good"
 
 
 def alike(kind: str, places: Mapping[str, str]) -> Iterator[str]:
