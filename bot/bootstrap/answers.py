@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection
 from pathlib import Path
 
+from bot.bootstrap.backends import now, opened_store
 from bot.bootstrap.content import Live
-from bot.bootstrap.engines import now, opened_store
 from bot.config import Settings
 from bot.domain.answers import AnswerBook
 from bot.domain.errors import BadData

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from bot.bootstrap.engines import store_path
+from bot.bootstrap.backends import store_path
 from bot.config import ConfigError, Settings
 
 LOOKED_AT = (0.02, 0.05, 0.1)  # seconds between two tries to get the lock

@@ -17,7 +17,7 @@ from msgspec.structs import asdict, replace
 from bot.bootstrap import understanding
 from bot.bootstrap.answers import without_answer
 from bot.bootstrap.at_work import where_it_is
-from bot.bootstrap.engines import now, opened_files, opened_store
+from bot.bootstrap.backends import now, opened_files, opened_store
 from bot.bootstrap.models import Shelf
 from bot.bootstrap.parts import Parts, assembled
 from bot.bootstrap.serving import have_a_model

@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from bot.bootstrap.at_work import at_work, where_it_is
-from bot.bootstrap.engines import store_path
+from bot.bootstrap.backends import store_path
 from bot.bootstrap.parts import Parts, assembled
 from bot.bootstrap.unfinished import unfinished
 from bot.config import Settings
@@ -37,7 +37,7 @@ async def check(settings: Settings, *, offline: bool) -> list[Finding]:
     ]
     try:
         async with assembled(settings) as parts:
-            findings += [await _store(parts), *await _engines(parts)]
+            findings += [await _store(parts), *await _backends(parts)]
             findings += [*await _model(parts), _secret(settings), _api(settings)]
             if not offline:
                 findings += await _engine(parts)
@@ -87,10 +87,10 @@ def _files(settings: Settings) -> list[Finding]:
     return [Finding(name="files", status="warn", detail=detail, fix=fix)]
 
 
-async def _engines(parts: Parts) -> list[Finding]:
+async def _backends(parts: Parts) -> list[Finding]:
     """What those say about themselves that are servers of their own."""
-    engines: list[object] = [parts.store, parts.files, parts.queue]
-    return [finding for one in engines if isinstance(one, Checks) for finding in await one.check()]
+    backends: list[object] = [parts.store, parts.files, parts.queue]
+    return [finding for one in backends if isinstance(one, Checks) for finding in await one.check()]
 
 
 async def _store(parts: Parts) -> Finding:

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from bot.bootstrap.engines import now
+from bot.bootstrap.backends import now
 from bot.bootstrap.parts import Parts, assembled
 from bot.config import Settings
 from bot.domain.cases import Case, Reason

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from bot.bootstrap.engines import now, store_path
+from bot.bootstrap.backends import now, store_path
 from bot.config import ConfigError, Settings
 from bot.domain.accounts import Setting
 from bot.domain.customers import Customer

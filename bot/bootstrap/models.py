@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 import msgspec
 
 from bot.bootstrap import understanding
-from bot.bootstrap.engines import now
+from bot.bootstrap.backends import now
 from bot.config import Settings
 from bot.domain.errors import BadData, Unknown
 from bot.domain.ports import Files, Store, Understander

@@ -8,7 +8,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from bot.bootstrap.at_work import Tell, alone
-from bot.bootstrap.engines import now, opened_files, opened_store, store_path
+from bot.bootstrap.backends import now, opened_files, opened_store, store_path
 from bot.config import ConfigError, Settings, urls
 from bot.domain.errors import Unknown
 from bot.domain.ports import Movable, Store

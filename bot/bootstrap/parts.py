@@ -11,9 +11,9 @@ from msgspec.structs import replace
 
 from bot.bootstrap.answers import following
 from bot.bootstrap.around import Around
+from bot.bootstrap.backends import Backends, now, opened
 from bot.bootstrap.content import Current, Live, read_content
 from bot.bootstrap.desks import desks
-from bot.bootstrap.engines import Engines, now, opened
 from bot.bootstrap.key import secret_key
 from bot.bootstrap.models import Shelf
 from bot.config import Settings, convert
@@ -81,13 +81,13 @@ class Parts(Struct, frozen=True, kw_only=True):
 async def assembled(settings: Settings) -> AsyncIterator[Parts]:
     """All parts, open; closed again in the reverse order. Raises `ConfigError`, `BadData`, `StoreUnavailable`."""
     live = Live(read_content(settings))
-    async with opened(settings) as engines:
-        secret = await secret_key(settings, engines.store)
+    async with opened(settings) as backends:
+        secret = await secret_key(settings, backends.store)
         # How much happens at once is bounded by whoever asks (lanes, sends), so a slow platform holds up nobody.
         async with aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0), cookie_jar=aiohttp.DummyCookieJar()
         ) as session:
-            parts = _parts(settings, live, secret, engines, session)
+            parts = _parts(settings, live, secret, backends, session)
             await parts.follow_answers()
             yield parts
 
@@ -96,10 +96,10 @@ def _parts(
     settings: Settings,
     live: Live,
     secret: bytes,
-    engines: Engines,
+    backends: Backends,
     session: aiohttp.ClientSession,
 ) -> Parts:
-    store, files, queue, broadcast = engines.store, engines.files, engines.queue, engines.broadcast
+    store, files, queue, broadcast = backends.store, backends.files, backends.queue, backends.broadcast
     follow = Following(store, lambda: live.rules().copies, now, new_id)
     commit = Ledger(store, queue, broadcast, now, follow)
     receiving = Receiving(store, commit, now, new_id, secret)
@@ -152,7 +152,7 @@ def _parts(
         posts=Posts(store, posted_on, can, now, new_id),
         alarms=alarms,
         takeover=takeover,
-        pace=engines.pace,
+        pace=backends.pace,
         clock=now,
         new_id=new_id,
         stale=live.policy().stale,

@@ -22,8 +22,8 @@ from msgspec.structs import replace
 from bot import config, logs
 from bot.bootstrap import understanding
 from bot.bootstrap.at_work import alone
+from bot.bootstrap.backends import now, store_path
 from bot.bootstrap.content import Content, read_content
-from bot.bootstrap.engines import now, store_path
 from bot.bootstrap.parts import Parts, assembled, web_context
 from bot.bootstrap.room import have_room
 from bot.bootstrap.unfinished import unfinished

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from bot.bootstrap.around import Around
+from bot.bootstrap.backends import now
 from bot.bootstrap.canned import offered
 from bot.bootstrap.content import Current
-from bot.bootstrap.engines import now
 from bot.config import ConfigError, Settings, convert
 from bot.domain.cases import Agent, Case
 from bot.domain.errors import Misconfigured

@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 
 from bot import config
 from bot.bootstrap import serving
-from bot.bootstrap.engines import now
+from bot.bootstrap.backends import now
 from bot.bootstrap.parts import Parts, assembled
 from bot.config import ConfigError, Url
 from bot.domain.accounts import Setting

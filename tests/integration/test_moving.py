@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from bot import config
 from bot.bootstrap import backup, migrate
 from bot.bootstrap.at_work import alone
-from bot.bootstrap.engines import opened, opened_files, opened_store
+from bot.bootstrap.backends import opened, opened_files, opened_store
 from bot.config import ConfigError, Settings
 from bot.domain.errors import BadData, StoreUnavailable, Unknown
 from bot.domain.journal import Entry

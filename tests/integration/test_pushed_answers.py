@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from bot import bootstrap, config
+from bot.bootstrap.backends import now
 from bot.bootstrap.content import read_content
-from bot.bootstrap.engines import now
 from bot.bootstrap.parts import Parts, assembled
 from bot.config import Settings
 from bot.domain.errors import BadData

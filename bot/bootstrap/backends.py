@@ -21,7 +21,7 @@ from bot.stores.files import LocalFiles
 from bot.stores.sqlite import SqliteStore
 
 
-class Engines(Struct, frozen=True, kw_only=True):
+class Backends(Struct, frozen=True, kw_only=True):
     """What holds the state of a server."""
 
     store: Store
@@ -41,14 +41,14 @@ def store_path(settings: Settings) -> Path:
 
 
 @asynccontextmanager
-async def opened(settings: Settings) -> AsyncIterator[Engines]:
+async def opened(settings: Settings) -> AsyncIterator[Backends]:
     """Raises `BadData`, `StoreUnavailable`. A queue that is away is no reason not to start."""
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(opened_store(settings))
         await refuse_half(store)
         files = await stack.enter_async_context(opened_files(settings))
         queue, broadcast, pace = await stack.enter_async_context(_opened_queue(settings))
-        yield Engines(store=store, files=files, queue=queue, broadcast=broadcast, pace=pace)
+        yield Backends(store=store, files=files, queue=queue, broadcast=broadcast, pace=pace)
 
 
 @asynccontextmanager
