@@ -10,16 +10,20 @@ from bot.domain.errors import BadData
 from bot.domain.understanding import UNDERSTOOD_CHARACTERS, Context, Intent, Sentiment, Understanding, Urgency
 from nlu import boost
 from nlu.entities import Entities
+from nlu.facts import OUT_OF_SCOPE
 from nlu.features import is_spoken, normalise, tokens
 from nlu.models import Model, texts
 from nlu.ordinal import Graded, Ordinal
 from nlu.parser import Parsed, Parser, Row
+from nlu.rules.courtesy import without_courtesy
 from nlu.rules.language import language
 from nlu.rules.person import wants_person, without_declined
 from nlu.rules.sentiment import sentiment
-from nlu.urgency import Known, urgency
+from nlu.urgency import SURE, Known, urgency
 
 PERSON = "person"  # the intent of those who want one
+COURTESIES = frozenset({"greeting", "thanks", "goodbye"})
+NO_MATTER = COURTESIES | {"", "affirm", "deny", "praise", "complaint", OUT_OF_SCOPE}
 _NOTHING = Parsed((), 1.0)
 _NO_INTENT = Intent(name="", confidence=0.0)
 
@@ -64,6 +68,8 @@ class Embedded:
         asks, parsed = wants_person(normal, words), self._parsed(text, row)
         if parsed.ranking and parsed.ranking[0][0] == PERSON and not asks:
             parsed = self._beside_person(normal, parsed)
+        elif parsed.ranking and parsed.ranking[0][0] in COURTESIES:
+            parsed = self._beside_courtesy(words, parsed)
         ranking = tuple(Intent(name=name, confidence=confidence) for name, confidence in parsed.ranking)
         best = ranking[0] if ranking else _NO_INTENT
         mood = sentiment(words)
@@ -96,6 +102,15 @@ class Embedded:
         """To a model, who wants no person sounds like who wants one: such a text is about what else it says."""
         rest = without_declined(normal)
         return parsed if rest is None else self._parsed(rest, self._parser.row(tokens(rest)))
+
+    def _beside_courtesy(self, words: list[str], parsed: Parsed) -> Parsed:
+        """A greeting before a matter and thanks after it may drown it, for a model."""
+        rest = without_courtesy(words)
+        if len(rest) == len(words):
+            return parsed
+        matter = self._parsed(" ".join(rest), self._parser.row(rest))
+        name, confidence = matter.ranking[0] if matter.ranking else ("", 0.0)
+        return parsed if name in NO_MATTER or confidence < SURE else matter
 
     def _urgency(self, text: str, intent: Intent, mood: Sentiment, context: Context, row: Row) -> Urgency:
         return urgency(text, self._known(text, row, intent, mood, context))

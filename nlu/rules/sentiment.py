@@ -110,7 +110,8 @@ _ONLY_BESIDE = {
     "cent": {"jeden"},
 }
 _NOT_BEFORE = frozenset(
-    "morning evening afternoon day night bye tag abend morgen nacht vormittag mittag of".split()
+    "morning evening afternoon day night bye tag abend morgen nacht vormittag mittag of guten regards wishes grüße"
+    " gruß grüßen".split()
 )
 _NOT_AFTER = frozenset("would i'd on".split())
 _NOTHING = frozenset("nichts nix nothing nowt".split())  # what some give thanks for

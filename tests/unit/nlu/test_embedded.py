@@ -51,6 +51,16 @@ def test_who_wants_no_person_is_understood_by_what_else_they_say(tmp_path: Path)
     assert engine.parse("ich will mit einem menschen sprechen").intent.name == "person"
 
 
+def test_a_greeting_does_not_drown_the_matter_that_follows(tmp_path: Path) -> None:
+    lines = ("hallo liebes team", "hallo liebes team von nordwind", "hallo zusammen", "hallo ihr lieben")
+    friendly = "- intent: greeting\n  examples: |\n" + "".join(f"    - {line}\n" for line in lines)
+    path = tmp_path / "nlu.yml"
+    path.write_text(SMALL.replace("- regex", friendly + "- regex", 1), encoding="utf-8")
+    engine = Embedded(learn(read_training([path]), NOW))
+    assert engine.parse("Hallo liebes Team Nordwind, ist 4711 da?").intent.name == "where_is_parcel"
+    assert engine.parse("Hallo zusammen").intent.name == "greeting"
+
+
 def test_both_spellings_of_an_umlaut_are_the_same_word(engine: Embedded) -> None:
     for text in ("mein Päckchen ist noch nicht da", "mein Paeckchen ist noch nicht da"):
         assert engine.parse(text).intent.name == "where_is_parcel"

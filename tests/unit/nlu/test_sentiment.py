@@ -75,6 +75,8 @@ def test_anger_is_negative(text: str) -> None:
         "Die Lampe ist defekt",
         "danke",
         "danke für die Info",
+        "Schönen guten Abend, ich brauche die Rechnung",
+        "please cancel it, best regards",
         "thanks for the cooler",
         "Kommt die Gutschrift auf den Cent genau?",
         "ist der Sweater lieferbar",
