@@ -156,6 +156,7 @@ async def _kept(settings: Settings, shelf: Shelf, summary: Summary) -> dict[str,
 
 class Promoted(Struct, frozen=True):
     id: str
+    before: str  # what a rollback makes live again; empty where there is nothing to go back to
     warnings: tuple[str, ...] = ()
 
 
@@ -166,8 +167,13 @@ async def promote(settings: Settings, model: str) -> Promoted:
         before, _ = await shelf.tuning.live()
         await shelf.tuning.promote(id)
         new, old = await shelf.get(id), await _sound(shelf, before)
+        _, earlier = await shelf.tuning.live()
     lost = decline(new, old) if old else ""
-    return Promoted(id, (*filter(None, [lost]), *await without_answer(settings, new.facts.intents)))
+    return Promoted(
+        id,
+        next(iter(earlier), ""),
+        (*filter(None, [lost]), *await without_answer(settings, new.facts.intents)),
+    )
 
 
 async def _sound(shelf: Shelf, model: str) -> Model | None:

@@ -148,7 +148,8 @@ def promote(ctx: click.Context, *, model: str) -> None:
     from bot import bootstrap
 
     promoted = run(bootstrap.promote(settings, model))
-    click.echo(f"Model {bold(promoted.id)} is live. Go back with: switchboard rollback")
+    back = f" Go back to {promoted.before} with: switchboard rollback" if promoted.before else ""
+    click.echo(f"Model {bold(promoted.id)} is live.{back}")
     for warning in promoted.warnings:
         click.echo(f"{click.style('warning:', fg='yellow')} {warning}", err=True)
 

@@ -313,8 +313,8 @@ class Sending:
     async def _failed(self, row: OutboxRow, reason: str, error: SendError | None, *more: Write) -> None:
         """Visible to whoever must know: in the transcript with the reason, and a bot's case goes to a person."""
         metrics.FAILED.labels(row.channel).inc()
-        log.warning("send.failed", row=row.id, channel=row.channel, error=type(error).__name__)
         kind = type(error).__name__ if error else "GaveUp"
+        log.warning("send.failed", row=row.id, channel=row.channel, error=kind)
         facts: drafts.Attributes = {"error": kind, "message": row.message, "destination": row.destination}
         fact = await self._fact(Did.FAILED, row, facts)
         extra = [

@@ -151,9 +151,12 @@ async def test_a_model_that_is_far_worse_than_the_one_before_is_told_with_both_f
         f"nlu:\n- intent: refund\n  examples: |\n{mixed}- intent: greeting\n  examples: |\n{mixed}"
     )
     bad = trained(settings)
-    assert (await bootstrap.promote(settings, good)).warnings == ()
+    promoted = await bootstrap.promote(settings, good)
+    assert (promoted.before, promoted.warnings) == ("", ())
     before, now = (facts(settings, model).scores["accuracy"] for model in (good, bad))
-    (warning,) = (await bootstrap.promote(settings, bad)).warnings
+    promoted = await bootstrap.promote(settings, bad)
+    (warning,) = promoted.warnings
+    assert promoted.before == good
     assert warning.endswith(f"the model before: {now:.1%} right instead of {before:.1%}")
 
 

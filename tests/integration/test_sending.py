@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
+from structlog.testing import capture_logs
 
 from bot.domain.actions import Act
 from bot.domain.cases import CaseState, Reason
@@ -76,14 +77,16 @@ async def test_what_cannot_be_asked_yet_is_asked_later_and_not_sent_on_a_guess(t
         assert (await here.transcript())[-1].state is MessageState.IN_DOUBT
 
 
-async def test_a_message_that_never_arrives_is_given_up(tmp_path: Path) -> None:
+async def test_a_message_that_never_arrives_is_given_up_and_the_log_says_so(tmp_path: Path) -> None:
     async with world(tmp_path, channel=AskableChannel()) as here:
         for _ in range(50):
             here.channel.fails(SendInDoubt("timed out"))
-        await here.hear(inbound("When are you open?"))
-        for _ in range(20):
-            here.clock.forward(minutes=6)
-            await here.send()
+        with capture_logs() as lines:
+            await here.hear(inbound("When are you open?"))
+            for _ in range(20):
+                here.clock.forward(minutes=6)
+                await here.send()
+        assert {line["error"] for line in lines if line["event"] == "send.failed"} == {"GaveUp"}
         assert (await here.transcript())[1].state is MessageState.FAILED
         assert (await here.case()).state is CaseState.WAITING
 

@@ -72,7 +72,7 @@ class Bootstrap:
                 builtins=lambda: REPORT, text=lambda: "Accuracy 75.0 %", html=lambda: "<!doctype html>"
             ),
             "models": MODELS,
-            "promote": SimpleNamespace(id="7c21f0", warnings=("`tent` has no answer",)),
+            "promote": SimpleNamespace(id="7c21f0", before="5b0a11", warnings=("`tent` has no answer",)),
             "rollback": "5b0a11",
             "check": [GOOD, WARNED],
             "list_users": [ADA],
@@ -225,8 +225,13 @@ def test_a_page_that_cannot_be_written_costs_no_result(root: Bootstrap, tmp_path
 
 def test_promote_names_the_whole_id_and_what_to_know_about_it(root: Bootstrap) -> None:
     result = run("promote", "7c")
-    assert result.stdout == "Model 7c21f0 is live. Go back with: switchboard rollback\n"
+    assert result.stdout == "Model 7c21f0 is live. Go back to 5b0a11 with: switchboard rollback\n"
     assert result.stderr == "warning: `tent` has no answer\n"
+
+
+def test_promote_offers_no_way_back_where_there_is_none(root: Bootstrap) -> None:
+    root.answers["promote"] = SimpleNamespace(id="7c21f0", before="", warnings=())
+    assert run("promote", "7c").output == "Model 7c21f0 is live.\n"
 
 
 def test_models_says_which_one_is_live_and_which_is_damaged(root: Bootstrap) -> None:
