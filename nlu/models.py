@@ -15,7 +15,7 @@ import zipfile
 import zlib
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -30,6 +30,7 @@ from nlu.soundness import check
 
 ID = re.compile(r"(?:[a-z]+:)?[A-Za-z0-9]+")  # an id of another engine's model starts with its name
 ID_DIGITS = 16
+LONG_AGO = datetime.min.replace(tzinfo=UTC)  # when a damaged file was made
 LEARNED = "learned"  # array: texts of all examples
 
 
@@ -71,6 +72,11 @@ class Summary(Struct, frozen=True, kw_only=True):
     examples: int = 0
     scores: dict[str, float] = {}
     damaged: str = ""
+
+
+def newest_first(found: Collection[Summary]) -> list[Summary]:
+    """Damaged ones last."""
+    return sorted(found, key=lambda one: one.created_at or LONG_AGO, reverse=True)
 
 
 def name(facts: Facts, arrays: Arrays) -> str:
@@ -191,10 +197,7 @@ class Models:
     def summaries(self) -> list[Summary]:
         """Newest first, damaged ones last; only the head of each is read. What is not named like a model is none."""
         paths = sorted(path for path in self._folder.glob("*.npz") if ID.fullmatch(_id(path)))
-        found = [self._summary(path) for path in paths]
-        return sorted(
-            found, key=lambda one: one.created_at.timestamp() if one.created_at else 0.0, reverse=True
-        )
+        return newest_first([self._summary(path) for path in paths])
 
     def prune(self, keep: int, protect: Collection[str] = ()) -> list[str]:
         """Remove all but the newest `keep`; a protected id (the live model) always stays. Says what went."""
@@ -315,7 +318,10 @@ def _encode(facts: Facts) -> bytes:
 
 
 def _time(array: NDArray[np.uint8]) -> datetime:
-    return datetime.fromisoformat(array.tobytes().decode())
+    found = datetime.fromisoformat(array.tobytes().decode())
+    if found.tzinfo is None:
+        raise ValueError("its date has no time zone")
+    return found
 
 
 def _sync(folder: Path) -> None:

@@ -18,7 +18,7 @@ from bot.domain.ports import Files, Store, Understander
 from bot.services.sharing import SharedModels
 from bot.services.tuning import Tuning
 from nlu.evaluation.promises import Kept, Table, keep, table
-from nlu.models import Model, Models, Summary
+from nlu.models import Model, Models, Summary, newest_first
 
 GONE = "live, and its file is missing: put it back and promote it again, or run `switchboard rollback`"
 
@@ -77,11 +77,7 @@ class Shelf:
         elsewhere = [msgspec.convert(about, Summary) for id, about in shared.items() if id not in known]
         live, _ = await self.tuning.live()
         gone = [Summary(id=live, damaged=GONE)] if live and live not in known | {*shared} else []
-        return sorted(
-            [*here, *elsewhere, *gone],
-            key=lambda one: one.created_at.timestamp() if one.created_at else 0.0,
-            reverse=True,
-        )
+        return newest_first([*here, *elsewhere, *gone])
 
     async def latest(self) -> str:
         """The id of the newest usable model, or an empty string. Raises `StoreUnavailable`."""

@@ -31,15 +31,21 @@ def is_installed() -> bool:
 
 @lru_cache(maxsize=1)
 def encoder() -> Encoder:
-    """The one of this process: models share it. Raises `BadData` when the booster is not installed."""
+    """The one of this process: models share it. Raises `BadData` when the booster is not installed, or in part."""
     folder = _folder()
     if folder is None:
         raise BadData(
             "The booster is not installed: run `make boost` (90 MB), or leave out `nlu.boost` and go back to a "
             "model that was trained without it."
         )
-    vocabulary = (folder / "vocab.txt").read_text(encoding="utf-8").splitlines()
-    return Encoder(folder / "model.safetensors", WordPiece(vocabulary))
+    vocabulary = folder / "vocab.txt"
+    try:
+        pieces = WordPiece(vocabulary.read_text(encoding="utf-8").splitlines())
+    except (OSError, ValueError, KeyError) as exc:
+        raise BadData(
+            f"{vocabulary} is not the vocabulary it should be ({exc}); run `make boost` again."
+        ) from exc
+    return Encoder(folder / "model.safetensors", pieces)
 
 
 def meanings(texts: Sequence[str]) -> Floats:

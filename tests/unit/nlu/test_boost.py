@@ -231,6 +231,20 @@ def test_without_the_package_training_and_loading_say_what_to_do(
         Embedded(boosted)
 
 
+@pytest.mark.parametrize("vocabulary", [None, "[PAD]\n", b"\xff"])
+def test_a_booster_that_is_there_in_part_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, vocabulary: str | bytes | None
+) -> None:
+    (tmp_path / "model.safetensors").write_bytes(b"")
+    if vocabulary is not None:
+        content = vocabulary if isinstance(vocabulary, bytes) else vocabulary.encode()
+        (tmp_path / "vocab.txt").write_bytes(content)
+    monkeypatch.setattr(boost, "_folder", lambda: tmp_path)
+    boost.encoder.cache_clear()
+    with pytest.raises(BadData, match="run `make boost` again"):
+        boost.encoder()
+
+
 def test_the_real_one_knows_words_that_mean_the_same(require: Require) -> None:
     require("boost", boost.is_installed(), "make boost")
     parcel, package, pancake = boost.encoder().vectors(

@@ -4,7 +4,7 @@ import os
 import re
 import zipfile
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +90,14 @@ def test_models_are_listed_newest_first_and_damaged_ones_last(model: Model, tmp_
     first = models.summaries()[0]
     assert (first.intents, first.examples, first.engine) == (5, 42, "embedded")
     assert first.scores["accuracy"] > 0
+
+
+@pytest.mark.parametrize("created_at", [datetime(1, 1, 1), datetime(1, 1, 1, tzinfo=UTC)])  # noqa: DTZ001
+def test_a_strange_date_spoils_no_list(model: Model, tmp_path: Path, created_at: datetime) -> None:
+    models = Models(tmp_path)
+    models.save(msgspec.structs.replace(model, created_at=created_at))
+    (found,) = models.summaries()
+    assert bool(found.damaged) == (created_at.tzinfo is None)
 
 
 def test_a_folder_that_is_not_there_has_no_models(tmp_path: Path) -> None:
