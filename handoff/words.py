@@ -162,6 +162,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "signal.threatens_to_go_public": ("will an die Öffentlichkeit", "threatens to go public"),
     "signal.capital_letters": ("Großbuchstaben", "capital letters"),
     "signal.exclamation_marks": ("Ausrufezeichen", "exclamation marks"),
+    "note.calls": ("#{number} ist {level}: {reasons}.", "#{number} is {level}: {reasons}."),
     # ── how a case ends ──
     "outcome.solved": ("Gelöst", "Solved"),
     "outcome.not_possible": ("Ging leider nicht", "Not possible"),

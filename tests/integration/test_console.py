@@ -307,6 +307,14 @@ async def test_a_timers_note_is_told_in_the_viewers_language(console: Desk) -> N
     assert "(English)" not in words
 
 
+async def test_a_note_of_the_servers_is_said_in_the_viewers_language(console: Desk) -> None:
+    case = await console.waiting(minutes=60)
+    await console.message(case, "#7 is awake again.", direction=Direction.NOTE, author=SYSTEM)
+    for language, words in (("de", "#7 ist wieder da."), ("en", "#7 is awake again.")):
+        viewer = await console.viewer("Ada", language=language)
+        assert words in (await viewer.get(f"/console/cases/{case.id}")).words
+
+
 # ── Doing things ────────────────────────────────────────────────────────────────────────────────
 
 

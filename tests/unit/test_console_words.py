@@ -20,7 +20,7 @@ from bot.web.console.casepage import OUTCOMES
 from bot.web.console.language import Words, choose
 from bot.web.console.listing import TABS
 from bot.web.console.pages import FOR_SCRIPT
-from bot.web.console.reasons import urgency_reason
+from bot.web.console.reasons import note, urgency_reason
 from bot.web.console.texts import TEXTS
 from bot.web.console.timeline import Vocabulary
 from bot.web.console.visits import Rank
@@ -208,3 +208,20 @@ def test_numbers_are_written_as_people_do() -> None:
 
 def test_a_value_nobody_has_a_word_for_is_still_readable() -> None:
     assert GERMAN.known("channel", "carrier_pigeon") == "Carrier pigeon"
+
+
+@pytest.mark.parametrize(
+    ("english", "german"),
+    [
+        ("Ada assigned #7 to Ben.", "Ada hat #7 an Ben gegeben."),
+        ("#7 is high: may leave.", "#7 ist hoch: droht zu gehen."),
+        (
+            "Case #7 is resolved and cannot be moved.",
+            "Fall #7 ist „Erledigt“ und lässt sich nicht verschieben.",
+        ),
+        ("Something new {x}.", "Something new {x}."),
+    ],
+)
+def test_what_the_server_says_to_agents_is_said_in_their_language(english: str, german: str) -> None:
+    assert note(english, known(GERMAN)) == german
+    assert note(english, known(ENGLISH)).lower() == english.lower()

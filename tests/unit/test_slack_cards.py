@@ -275,6 +275,9 @@ SAYS = {
     "Ada assigned #7 to Ben.": "Ada hat #7 an Ben gegeben.",
     "Case #7 is resolved and cannot be moved.": "Fall #7 ist „Erledigt“ und lässt sich nicht verschieben.",
     "Busy. It goes out by itself at 13:00 CET.": "Busy. Sie geht um 13:00 CET von selbst hinaus.",
+    "Slack does not show all of #7: The file is empty. All of it is at /console.": (
+        "Slack zeigt nicht alles von #7: Die Datei ist leer. Alles steht unter /console."
+    ),
     "Something new {x}.": "Something new {x}.",
 }
 REFUSING = ("NotAllowed", "TooLate")

@@ -8,6 +8,7 @@ from typing import Any
 
 from aiohttp import web
 from msgspec import Struct
+from msgspec.structs import replace
 
 from bot.domain.accounts import User
 from bot.domain.actions import Act
@@ -18,8 +19,8 @@ from bot.domain.ports import Capabilities, Connector, Query
 from bot.domain.understanding import Level
 from bot.web.console.lists import vocabulary
 from bot.web.console.pages import render
-from bot.web.console.reasons import urgency_reason
-from bot.web.console.timeline import SHOWN_ITEMS, Vocabulary, timeline, with_days
+from bot.web.console.reasons import note, urgency_reason
+from bot.web.console.timeline import SHOWN_ITEMS, Happened, Said, Vocabulary, timeline, with_days
 from bot.web.console.visits import VISIT, Visit, the_web
 
 OUTCOMES = ("solved", "not_possible", "no_reply", "not_needed")
@@ -56,7 +57,7 @@ async def case_page(
         context.store.find(Query(kind=User, order="id", limit=MOST_USERS)),
     )
     known = vocabulary(request)
-    items = timeline(case, messages, journal, known)
+    items = [_in_words(item, known) for item in timeline(case, messages, journal, known)]
     shown = items if request.query.get("all") else items[-SHOWN_ITEMS:]
     values = {
         "case": case,
@@ -114,11 +115,19 @@ def _choices(
     intents = sorted(((known.intent(name), name) for name in labels), key=lambda pair: pair[0].casefold())
     return {
         "vocabulary": known,
+        "spoken": lambda text: note(text, known),
         "levels": tuple(Level),
         "outcomes": OUTCOMES,
         "intents": intents,
         "other_departments": [name for name in departments if name != case.department],
     }
+
+
+def _in_words(item: Said | Happened, known: Vocabulary) -> Said | Happened:
+    """What the server itself says, in the viewer's language."""
+    if isinstance(item, Said) and item.message.author.kind is AuthorKind.SYSTEM:
+        return replace(item, text=note(item.text, known))
+    return item
 
 
 def _heard(messages: Sequence[Message]) -> int:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from bot.web.console.texts import TEXTS
 from bot.web.console.timeline import Vocabulary
+from handoff.told import CALLS, SPOKEN, in_german
 
 Told = Callable[[re.Match[str], Vocabulary], str]
 
@@ -17,6 +18,28 @@ def urgency_reason(reason: str, known: Vocabulary) -> str:
         if match := pattern.fullmatch(reason):
             return told(match, known)
     return reason
+
+
+def note(text: str, known: Vocabulary) -> str:
+    """What the server says to agents in English; what it has no words for is shown as it is."""
+    if match := CALLS.fullmatch(text):
+        reasons = ", ".join(_why(reason, known) for reason in match["reasons"].split(", "))
+        level = known.words.known("level", match["level"]).lower()
+        return known.words("note.calls", number=match["number"], level=level, reasons=reasons)
+    return (
+        in_german(text, lambda name, part: _word(name, part, known)) if known.words.language == "de" else text
+    )
+
+
+def _why(reason: str, known: Vocabulary) -> str:
+    return known.words(f"reason.{reason}") if f"reason.{reason}" in TEXTS else urgency_reason(reason, known)
+
+
+def _word(name: str, part: str, known: Vocabulary) -> str:
+    if name == "department":
+        named = (one.name for one in known.departments.values() if part in {one.name, *one.label.values()})
+        return next((known.department(one) for one in named), part)
+    return known.words.known(name, part) if name in SPOKEN else part
 
 
 def _signal(match: re.Match[str], known: Vocabulary) -> str:

@@ -13,7 +13,7 @@ from bot.domain.cases import Agent, Case, Handoff, Reason
 from bot.domain.messages import Author, AuthorKind
 from bot.domain.routing import Department
 from handoff.desks.slack.texts import TEXTS
-from handoff.desks.slack.told import CALLS, GERMAN
+from handoff.told import CALLS, SPOKEN, in_german
 from handoff.words import LANGUAGES
 
 DESK = "slack"
@@ -141,23 +141,13 @@ class Look(Struct, frozen=True, kw_only=True):
             reasons = ", ".join(self._why(reason) for reason in match["reasons"].split(", "))
             level = self.known("level", match["level"]).lower()
             return self("note.calls", number=match["number"], level=level, reasons=reasons)
-        return self._german(text) if self.language == "de" else text
+        return in_german(text, self._word) if self.language == "de" else text
 
-    def _german(self, text: str, *, inside: bool = False) -> str:
-        for pattern, said in GERMAN:
-            if match := pattern.fullmatch(text):
-                told = match.groupdict()
-                return said.format(**{name: self._part(name, part, inside) for name, part in told.items()})
-        return text
-
-    def _part(self, name: str, part: str, inside: bool) -> str:  # noqa: FBT001  private, and named where it counts
-        """A sentence may hold another one, and that is as deep as it goes."""
-        if name == "text":
-            return part if inside else self._german(part, inside=True)
+    def _word(self, name: str, part: str) -> str:
         if name == "department":
             named = (one.name for one in self.departments.values() if part in {one.name, *one.label.values()})
             return next((self.department(one) for one in named), part)
-        return self.known(name, part) if name in {"state", "message_state", "channel"} else part
+        return self.known(name, part) if name in SPOKEN else part
 
     def _why(self, reason: str) -> str:
         return self.known("reason", reason) if f"reason.{reason}" in TEXTS else self.reason(reason)

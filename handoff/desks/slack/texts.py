@@ -225,5 +225,4 @@ TEXTS: dict[str, tuple[str, str]] = WORDS | {
         "The number stands first on the card, for example /case 1042.",
     ),
     "command.to_card": ("Zur Karte", "To the card"),
-    "note.calls": ("#{number} ist {level}: {reasons}.", "#{number} is {level}: {reasons}."),
 }

@@ -6,6 +6,7 @@ A part in braces is what the sentence is about; `state`, `message_state`, `level
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 _CASE = r"Case #(?P<number>\d+)"
 _STATE = r"(?P<state>[a-z]+)"
@@ -198,8 +199,25 @@ _REFUSALS = (
     ),
 )
 
+SPOKEN = frozenset({"state", "message_state", "channel"})  # parts that `words` has a word for
 GERMAN: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern, re.DOTALL), said) for pattern, said in (*_FILES, *_NOTES, *_REFUSALS)
 )
 # Both languages: the level and the reasons are the engine's words.
 CALLS = re.compile(r"#(?P<number>\d+) is (?P<level>[a-z]+): (?P<reasons>.+)\.", re.DOTALL)
+
+
+def in_german(text: str, word: Callable[[str, str], str], *, inside: bool = False) -> str:
+    """`word` says a named part in German, where it is one of a vocabulary. A sentence may hold another one, and
+    that is as deep as it goes.
+    """
+
+    def part(name: str, said: str) -> str:
+        if name == "text":
+            return said if inside else in_german(said, word, inside=True)
+        return word(name, said)
+
+    for pattern, said in GERMAN:
+        if match := pattern.fullmatch(text):
+            return said.format(**{name: part(name, found) for name, found in match.groupdict().items()})
+    return text
