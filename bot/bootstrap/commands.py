@@ -61,15 +61,8 @@ class Trained(TrainedModel, frozen=True, kw_only=True):
 
 async def train(settings: Settings, data: Sequence[str] | None, engine: str | None) -> Trained:
     """Train a candidate. Raises `BadData`, `EngineUnavailable`."""
-    async with _shelf(settings) as shelf, understanding.http() as http:
-        new = await understanding.train(
-            settings,
-            http,
-            data or settings.nlu.data,
-            engine or settings.nlu.engine,
-            await shelf.tuning.kept(),
-        )
-        await shelf.share(new.id)
+    async with _shelf(settings) as shelf:
+        new = await shelf.train(data or (), engine or "")
         facts = (await shelf.get(new.id)).facts
         live, _ = await shelf.tuning.live()
         old = await _sound(shelf, live)
@@ -104,24 +97,20 @@ async def evaluate(
 
     Raises `BadData`, `Unknown`, `EngineUnavailable`.
     """
-    async with _shelf(settings) as shelf, understanding.http() as http:
+    async with _shelf(settings) as shelf:
         chosen = await shelf.get(await _chosen(shelf, model))
         if data is None:
             return Evaluated(cross_validation(chosen))
         tests = read([Path(data)])
-        this, pairs = await _judged(settings, http, chosen, tests)
+        this, pairs = await _judged(shelf, chosen, tests)
         if compare_with is None:
             return Evaluated(this, (data,))
-        other, others = await _judged(
-            settings, http, await shelf.get(await _named(shelf, compare_with)), tests
-        )
+        other, others = await _judged(shelf, await shelf.get(await _named(shelf, compare_with)), tests)
     return Evaluated(this, (data,), compare(this, pairs, other, others))
 
 
-async def _judged(
-    settings: Settings, http: understanding.Http, model: Model, tests: TrainingData
-) -> tuple[Report, Pairs]:
-    engine = await understanding.judged_engine(settings, http, model, tests.examples)
+async def _judged(shelf: Shelf, model: Model, tests: TrainingData) -> tuple[Report, Pairs]:
+    engine = await shelf.judged(model, tests.examples)
     pairs = await ask(engine, tests)
     return report(engine, tests, pairs, model), pairs
 

@@ -19,6 +19,8 @@ from bot.services.sharing import SharedModels
 from bot.services.tuning import Tuning
 from nlu.evaluation.promises import Kept, Table, keep, table
 from nlu.models import Model, Models, Summary, newest_first
+from nlu.reading import Example
+from nlu.training import TrainedModel
 
 GONE = "live, and its file is missing: put it back and promote it again, or run `switchboard rollback`"
 
@@ -43,6 +45,19 @@ class Shelf:
         engine = await asyncio.to_thread(understanding.engine, self._settings, self._http, model, is_live)
         self._tables[engine] = table(model)
         return engine
+
+    async def judged(self, model: Model, examples: Sequence[Example]) -> Understander:
+        """For an evaluation of these. Raises `BadData`, `EngineUnavailable`."""
+        return await understanding.judged_engine(self._settings, self._http, model, examples)
+
+    async def train(self, data: Sequence[str] = (), engine: str = "") -> TrainedModel:
+        """A candidate, from what is configured where nothing is said. Raises `BadData`, `EngineUnavailable`."""
+        nlu, kept = self._settings.nlu, await self.tuning.kept()
+        new = await understanding.train(
+            self._settings, self._http, data or nlu.data, engine or nlu.engine, kept
+        )
+        await self.share(new.id)
+        return new
 
     async def get(self, id: str) -> Model:
         """From wherever it is. Raises `BadData`, `Unknown`, `StoreUnavailable`."""

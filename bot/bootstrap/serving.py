@@ -20,7 +20,6 @@ from aiohttp import web
 from msgspec.structs import replace
 
 from bot import config, logs
-from bot.bootstrap import understanding
 from bot.bootstrap.at_work import alone
 from bot.bootstrap.backends import now, store_path
 from bot.bootstrap.content import Content, read_content
@@ -195,9 +194,7 @@ async def _had(parts: Parts, engine: str) -> str:
 async def _train(parts: Parts, engine: str) -> str:
     patience = "a few seconds" if engine == EMBEDDED else "some minutes"
     click.echo(f"Training the first model from your examples ({patience}) …", err=True)
-    async with understanding.http() as session:
-        kept = await parts.tuning.kept()
-        return (await understanding.train(parts.settings, session, parts.settings.nlu.data, engine, kept)).id
+    return (await parts.models.train(engine=engine)).id
 
 
 async def _usable(parts: Parts) -> bool:
