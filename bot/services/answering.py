@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from bot import metrics
 from bot.domain import cases, drafts
-from bot.domain.batches import as_lines, together
+from bot.domain.batches import LARGE, as_lines, together, weight
 from bot.domain.cases import Case, CaseState, Handoff, Reason
 from bot.domain.customers import Customer
 from bot.domain.decisions import decide, learned, opening
@@ -56,7 +56,7 @@ from handoff.takeover import Usual, hand_over, usually
 
 log = structlog.get_logger()
 
-BATCH = 50  # events of one lane read at once
+FEW, BATCH = 10, 50  # events of one lane read at once: each may have two megabytes, and most lanes have one event
 POISON = 5  # failures until an event is parked
 BACKOFF = timedelta(seconds=1)
 TRIES = 10
@@ -112,9 +112,11 @@ class Answering:
                 return later
 
     async def _pending(self, lane: str) -> list[Event]:
-        return await self._store.find(
-            Query(kind=Event, equals={"lane": lane, "state": EventState.PENDING}, order="seq", limit=BATCH)
-        )
+        query = Query(kind=Event, equals={"lane": lane, "state": EventState.PENDING}, order="seq", limit=FEW)
+        events = await self._store.find(query)
+        if len(events) < FEW or weight(events) > LARGE:
+            return events
+        return await self._store.find(replace(query, limit=BATCH))
 
     async def _guarded(self, batch: Sequence[Event]) -> Later | None:
         """One broad catch: whatever goes wrong with an event, its lane goes on and a person sees it."""
@@ -242,6 +244,7 @@ class Answering:
         try:
             record = await self._lookups.fetch(call.name, call.values)
         except LookupFailed as error:
+            log.warning("lookup.failed", lookup=call.name, why=str(error))
             return LookupResult(failed=str(error))
         return LookupResult(record=dict(record) if record is not None else None)
 

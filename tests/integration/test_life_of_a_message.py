@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
+from structlog.testing import capture_logs
 
 from bot import worker as loops
 from bot.domain.actions import Act
@@ -71,6 +72,16 @@ async def test_two_workers_on_one_lane_answer_once(here: World) -> None:
     await asyncio.gather(*(here.make_answering().work(event.lane) for _ in range(5)))
     await here.send()
     assert here.channel.texts == ["About hours."]
+
+
+async def test_twenty_short_messages_that_waited_are_one_turn_and_long_ones_are_not(here: World) -> None:
+    await here.receive(*(inbound(f"{number}", f"s{number}") for number in range(20)))
+    await here.answer()
+    assert len(await here.did(Did.UNDERSTOOD)) == 1
+    await here.receive(*(inbound("x" * 150_000, f"l{number}") for number in range(3)))
+    await here.answer()
+    assert len(await here.did(Did.UNDERSTOOD)) == 4
+    assert len(await here.transcript()) >= 23
 
 
 async def test_what_waits_in_a_lane_is_answered_together(here: World) -> None:
@@ -141,9 +152,12 @@ async def test_a_number_may_come_alone_in_the_next_message(here: World) -> None:
     assert here.channel.texts == ["Which order number?", "4711 is on its way."]
 
 
-async def test_a_lookup_that_fails_brings_the_case_to_a_person(here: World) -> None:
+async def test_a_lookup_that_fails_brings_the_case_to_a_person_and_the_log_says_why(here: World) -> None:
     here.lookups.error = LookupFailed("the order service did not answer within 2 s")
-    await here.hear(inbound("Where is my parcel 4711?"))
+    with capture_logs() as lines:
+        await here.hear(inbound("Where is my parcel 4711?"))
+    (line,) = [line for line in lines if line["event"] == "lookup.failed"]
+    assert (line["lookup"], line["why"]) == ("order", "the order service did not answer within 2 s")
     case = await here.case()
     assert case.state is CaseState.WAITING
     assert case.handoff
