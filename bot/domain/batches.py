@@ -9,6 +9,14 @@ from msgspec.structs import replace
 from bot.domain.messages import Event, EventKind, Inbound
 
 
+LARGE = 200_000  # characters and bytes; who wrote as much at once is answered bit by bit, or no store could write it
+
+
+def weight(events: Sequence[Event]) -> int:
+    """Of what was written, and of the platform's payload as it came."""
+    return sum(len(event.inbound.text) + memoryview(event.inbound.raw).nbytes for event in events)
+
+
 def together(events: Sequence[Event]) -> list[Event]:
     """The messages at the head of a lane that are answered as one; anything else goes alone."""
     head = events[0]
@@ -18,6 +26,8 @@ def together(events: Sequence[Event]) -> list[Event]:
     for event in events:
         same_chat = event.inbound.address == head.inbound.address
         if event.inbound.kind is not EventKind.MESSAGE or not same_chat or event.attempts:
+            break
+        if batch and weight([*batch, event]) > LARGE:
             break
         batch.append(event)
     return batch
