@@ -27,7 +27,8 @@ _UNSEEN = re.compile(
 # Full-width letters of East Asian keyboards, which are the same ones.
 _WIDE = re.compile("[\u3000\uff01-\uff5e]")
 _NARROW = {sign: chr(sign - 0xFEE0) for sign in range(0xFF01, 0xFF5F)} | {0x3000: " "}
-_SPACED = re.compile(r"(?<![^\W_])[^\W\d_](?:([ .·*_-])[^\W\d_])(?:\1[^\W\d_]){2,}(?![^\W_])")
+_SPACED = re.compile(r"(?<!\w)[^\W\d_](?: [^\W\d_]){3,}(?!\w)")
+_LONE_LETTERS = re.compile(r" [^\W\d_] [^\W\d_] ")  # asked first, since it costs a fifth
 _MASKS = (  # with a sign that has to be there, since most messages have none
     ("http", re.compile(r"https?://\S+"), f" {LINK} "),
     ("www.", re.compile(r"www\.\S+"), f" {LINK} "),
@@ -61,7 +62,7 @@ def visible(text: str) -> str:
         seen = _UNSEEN.sub("", composed(seen))
         if _WIDE.search(seen):
             seen = seen.translate(_NARROW)
-    return _SPACED.sub(_together, seen) if _SPACED.search(seen) else seen
+    return _SPACED.sub(_together, seen) if _LONE_LETTERS.search(seen) else seen
 
 
 def _together(spaced: re.Match[str]) -> str:
