@@ -11,18 +11,19 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Self
 
 import msgspec
 from msgspec import Struct
 
 from bot.domain.errors import BadData, EngineUnavailable
 from nlu import boost as boosting
-from nlu.models import Models
-from nlu.reading import read_training
+from nlu.models import Model, Models
+from nlu.reading import Regex, read_training
 from nlu.rules.patterns import slow_text
 
 KEEP = 10  # models that stay in the folder
@@ -47,6 +48,19 @@ class TrainedModel(Struct, frozen=True, kw_only=True):
     intents: int
     seconds: float
     cpu_seconds: float = 0.0  # of all its processes
+
+    @classmethod
+    def of(cls, model: Model, seconds: float, cpu_seconds: float = 0.0) -> Self:
+        facts = model.facts
+        return cls(
+            id=model.id,
+            scores=facts.scores,
+            warnings=facts.warnings,
+            examples=facts.examples,
+            intents=len(facts.intents),
+            seconds=round(seconds, 2),
+            cpu_seconds=round(cpu_seconds, 2),
+        )
 
 
 async def train(
@@ -175,13 +189,7 @@ def run(
 
     started, spent = datetime.now(UTC), sum(os.times()[:4])
     data = read_training(paths)
-    for regex in data.regexes:
-        if text := slow_text(regex.pattern):
-            raise BadData(
-                f"{regex.file}:{regex.line}: `{regex.pattern}` takes too long for a text like "
-                f'"{text}…", and a customer who sends one would hold up the server. Write it without repeats '
-                "inside repeats, or with an upper limit for them, as in {1,20}."
-            )
+    _refuse_slow(data.regexes)
 
     def booster() -> Boost:
         boosting.encoder()  # where it is missing, that is to be said before anything is computed
@@ -190,15 +198,18 @@ def run(
     model, models = learn(data, started, booster() if boost else None), Models(folder)
     models.save(model)
     models.prune(keep, {*protect, model.id})
-    return TrainedModel(
-        id=model.id,
-        scores=model.facts.scores,
-        warnings=model.facts.warnings,
-        examples=model.facts.examples,
-        intents=len(model.facts.intents),
-        seconds=round((datetime.now(UTC) - started).total_seconds(), 2),
-        cpu_seconds=round(sum(os.times()[:4]) - spent, 2),
-    )
+    took = (datetime.now(UTC) - started).total_seconds()
+    return TrainedModel.of(model, took, sum(os.times()[:4]) - spent)
+
+
+def _refuse_slow(regexes: Iterable[Regex]) -> None:
+    for regex in regexes:
+        if text := slow_text(regex.pattern):
+            raise BadData(
+                f"{regex.file}:{regex.line}: `{regex.pattern}` takes too long for a text like "
+                f'"{text}…", and a customer who sends one would hold up the server. Write it without repeats '
+                "inside repeats, or with an upper limit for them, as in {1,20}."
+            )
 
 
 if __name__ == "__main__":

@@ -66,14 +66,7 @@ async def train(
     shelf = Models(models)
     await asyncio.to_thread(shelf.save, model)
     await asyncio.to_thread(shelf.prune, keep, {*protect, model.id})
-    return TrainedModel(
-        id=model.id,
-        scores=model.facts.scores,
-        warnings=model.facts.warnings,
-        examples=model.facts.examples,
-        intents=len(model.facts.intents),
-        seconds=round(time.monotonic() - started, 2),
-    )
+    return TrainedModel.of(model, time.monotonic() - started)
 
 
 def _pipeline(config: Path) -> str:
