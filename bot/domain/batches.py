@@ -8,7 +8,6 @@ from msgspec.structs import replace
 
 from bot.domain.messages import Event, EventKind, Inbound
 
-
 LARGE = 200_000  # characters and bytes; who wrote as much at once is answered bit by bit, or no store could write it
 
 
@@ -22,7 +21,7 @@ def together(events: Sequence[Event]) -> list[Event]:
     head = events[0]
     if head.inbound.kind is not EventKind.MESSAGE or head.attempts:
         return [head]
-    batch = []
+    batch: list[Event] = []
     for event in events:
         same_chat = event.inbound.address == head.inbound.address
         if event.inbound.kind is not EventKind.MESSAGE or not same_chat or event.attempts:
