@@ -200,8 +200,10 @@ def is_let_go(path: Path) -> bool:
 
 
 def first_line(path: Path) -> str:
-    """Waits until somebody has written one."""
+    """As soon as somebody has written one, which has to be within a minute."""
+    until = time.monotonic() + 60
     while not path.exists() or "\n" not in path.read_text():
+        assert time.monotonic() < until
         time.sleep(0.01)
     return path.read_text()
 
