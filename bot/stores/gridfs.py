@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import timedelta
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 
 from bson import ObjectId
 from gridfs.errors import CorruptGridFile, FileExists, NoFile
@@ -12,7 +13,11 @@ from motor.motor_asyncio import AsyncIOMotorGridFSBucket
 from bot.domain.errors import StoreUnavailable
 from bot.stores.driver import PATIENCE, Client, Database, connect, database, reached
 
-FILES = "fs.files"
+FILES, CHUNKS = "fs.files", "fs.chunks"
+BEGUN = (
+    "fs.begun"  # uploads and deletions that are under way: whoever died in one left chunks that nobody names
+)
+LONG_AGO = timedelta(hours=1)
 KEYS_AT_ONCE = 10_000
 
 
@@ -32,6 +37,7 @@ class GridFiles:
         try:
             with reached():
                 await self._db()[FILES].create_index("filename", unique=True, name="one_of_a_content")
+                await self._sweep()
         except StoreUnavailable:
             await self.close()
             raise
@@ -60,10 +66,10 @@ class GridFiles:
     async def delete(self, key: str) -> None:
         with reached():
             for found in await self._db()[FILES].find({"filename": key}, {"_id": 1}).to_list(None):
-                try:
+                await self._mark(found["_id"])
+                with suppress(NoFile):  # somebody else was faster
                     await self._bucket().delete(found["_id"])
-                except NoFile:  # somebody else was faster
-                    continue
+                await self._db()[BEGUN].delete_one({"_id": found["_id"]})
 
     async def keys(self) -> list[str]:
         found: list[str] = []
@@ -80,12 +86,26 @@ class GridFiles:
     async def _write(self, key: str, content: bytes) -> None:
         """It has its name when all of it is there; who was faster has it first, and ours is taken back."""
         ours = ObjectId()
+        await self._mark(ours)
         upload = self._bucket().open_upload_stream_with_id(ours, key)
         try:
             await upload.write(content)
             await upload.close()
         except FileExists:
-            await self._db()["fs.chunks"].delete_many({"files_id": ours})
+            await self._db()[CHUNKS].delete_many({"files_id": ours})
+        await self._db()[BEGUN].delete_one({"_id": ours})
+
+    async def _mark(self, id: ObjectId) -> None:
+        here = {"$set": {"at": datetime.now(UTC)}}
+        await self._db()[BEGUN].update_one({"_id": id}, here, upsert=True)
+
+    async def _sweep(self) -> None:
+        """What those who died left: chunks without their file. One that was finished just before stays."""
+        before = {"at": {"$lt": datetime.now(UTC) - LONG_AGO}}
+        for left in await self._db()[BEGUN].find(before, {"_id": 1}).to_list(None):
+            if await self._db()[FILES].find_one({"_id": left["_id"]}, {"_id": 1}) is None:
+                await self._db()[CHUNKS].delete_many({"files_id": left["_id"]})
+            await self._db()[BEGUN].delete_one({"_id": left["_id"]})
 
     def _bucket(self) -> AsyncIOMotorGridFSBucket:
         return AsyncIOMotorGridFSBucket(self._db())

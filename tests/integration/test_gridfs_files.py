@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from bson import ObjectId
 from pymongo import MongoClient
 
 from bot.domain.errors import BadData, StoreUnavailable
@@ -85,3 +86,33 @@ async def test_a_database_that_is_away_is_unavailable(own_mongo: ReplicaSet) -> 
 async def test_a_wrong_address_says_what_one_looks_like() -> None:
     with pytest.raises(BadData, match="it looks like mongodb://"):
         await GridFiles("mongodb://").open()
+
+
+async def test_what_a_killed_process_left_is_swept_at_a_start_and_what_is_under_way_is_not(
+    files: GridFiles, mongo_url: str
+) -> None:
+    dead, busy, done = ObjectId(), ObjectId(), ObjectId()
+    client: MongoClient[Any] = MongoClient(mongo_url)
+    with client:
+        db = client.get_default_database()
+        for id in (dead, busy, done):
+            await files._mark(id)
+            db["fs.chunks"].insert_one({"files_id": id, "n": 0, "data": b"content"})
+        db["fs.files"].insert_one({"_id": done, "filename": KEY, "length": 7, "chunkSize": 261120})
+        hours_ago = datetime.now(UTC) - timedelta(hours=2)
+        db["fs.begun"].update_many({"_id": {"$in": [dead, done]}}, {"$set": {"at": hours_ago}})
+        again = GridFiles(mongo_url)
+        await again.open()
+        assert set(db["fs.chunks"].distinct("files_id")) == {busy, done}
+        assert db["fs.begun"].distinct("_id") == [busy]
+    assert await again.get(KEY) == b"content"
+    await again.close()
+
+
+async def test_a_file_that_came_and_went_leaves_nothing(files: GridFiles, mongo_url: str) -> None:
+    await files.delete(await files.put(b"x" * 600_000))
+    client: MongoClient[Any] = MongoClient(mongo_url)
+    with client:
+        db = client.get_default_database()
+        counts = {name: db[name].count_documents({}) for name in ("fs.files", "fs.chunks", "fs.begun")}
+    assert counts == {"fs.files": 0, "fs.chunks": 0, "fs.begun": 0}
