@@ -23,6 +23,7 @@ log = structlog.get_logger()
 
 MODEL = "model"
 REMEMBERED = 10  # models one can go back to
+NONE_LIVE = "No model is live; run `switchboard train` and `switchboard promote ID`."
 
 Load = Callable[[str], Awaitable[Understander]]  # raises BadData, Unknown or StoreUnavailable
 
@@ -35,13 +36,14 @@ class Tuning:
         self._load = load
         self._clock = clock
         self._engine: Understander | None = None
+        self._why = NONE_LIVE  # there is no engine
         self._refused = -1  # version of the setting: what could not be loaded is not tried every second
 
     @property
     def engine(self) -> Understander:
         """Raises `EngineUnavailable`."""
         if self._engine is None:
-            raise EngineUnavailable("No model is live; run `switchboard train` and `switchboard promote ID`.")
+            raise EngineUnavailable(self._why)
         return self._engine
 
     @property
@@ -83,8 +85,8 @@ class Tuning:
         except StoreUnavailable:
             raise  # it may be read a moment later
         except SwitchboardError as error:
-            self._refused = setting.version
-            log.error("model.refused", model=wanted, why=str(error))  # noqa: TRY400  the sentence says it all
+            self._refused, self._why = setting.version, str(error)
+            log.error("model.refused", model=wanted, why=self._why)  # noqa: TRY400  the sentence says it all
             return
         replaced: object = self._engine
         self._engine = engine

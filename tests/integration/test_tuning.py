@@ -106,6 +106,16 @@ async def test_a_server_keeps_its_model_when_the_new_one_is_damaged(
     assert server.model == "one"
 
 
+async def test_without_any_model_the_reason_is_why_the_live_one_was_refused(store: SqliteStore) -> None:
+    server = Tuning(store, only("one"), Ticking())
+    with pytest.raises(EngineUnavailable, match="No model is live; run"):
+        await server.understand("hello", Context())
+    await process(store).promote("two")
+    await server.follow()
+    with pytest.raises(EngineUnavailable, match="There is no model two"):
+        await server.understand("hello", Context())
+
+
 class Elsewhere(FakeEngine):
     """An engine with a server of its own, which has lost its model."""
 
