@@ -17,6 +17,7 @@ PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 LINK = re.compile(r"\]\((?!https?:)([^)\s]+)\)")
 CODE = re.compile(r"```.*?```|`[^`\n]*`", re.DOTALL)
 METRIC = re.compile(r"^\| `(switchboard_\w+)` \| ([\w, ]*?) ?\|", re.MULTILINE)
+WARNS = re.compile(r"""log\.(?:warning|error)\(\s*"([a-z_.]+)\"""")
 DECLARED = {name: one for name, one in vars(metrics).items() if isinstance(one, MetricWrapperBase)}
 
 
@@ -52,3 +53,11 @@ def test_every_metric_is_measured_somewhere() -> None:
     files = [path for folder in ("bot", "handoff") for path in (ROOT / folder).rglob("*.py")]
     code = "\n".join(path.read_text(encoding="utf-8") for path in files)
     assert [name for name in DECLARED if not re.search(rf"\bmetrics\.{name}\b", code)] == []
+
+
+def test_every_warning_in_the_log_says_in_the_table_what_it_means() -> None:
+    table = set(re.findall(r"`([a-z_.]+)`", (ROOT / "docs/operating.md").read_text(encoding="utf-8")))
+    sources = [path for part in ("bot", "connectors", "handoff") for path in (ROOT / part).rglob("*.py")]
+    warns = {name for path in sources for name in WARNS.findall(path.read_text(encoding="utf-8"))}
+    assert len(warns) > 15
+    assert warns - table == set()
