@@ -207,8 +207,11 @@ class Rasa:
         if self._folder is None or self._archive is None or not self._folder.is_dir():
             return
         path = self._folder / self._remote.file
-        if path.exists():
-            return
+        try:
+            if path.exists():
+                return
+        except PermissionError:
+            return  # the server can see for itself, and says so if it is not there
         draft = path.with_name(f".{path.name}.{os.urandom(4).hex()}.draft")  # others may put it back just now
         try:
             draft.write_bytes(self._archive())

@@ -445,6 +445,20 @@ async def test_what_is_gone_from_rasas_folder_is_put_back(
     assert (tmp_path / file).read_bytes() == archive_of(learned.model)
 
 
+async def test_a_folder_of_rasa_that_is_closed_to_us_is_left_to_it(
+    learned: Setting, session: aiohttp.ClientSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def closed(*_: object) -> bool:
+        raise PermissionError(13, "Permission denied")
+
+    learned.api.loaded = ""
+    server = server_of(learned.api, session)
+    rasa = Rasa(learned.model, server, archive=lambda: archive_of(learned.model), folder=tmp_path)
+    monkeypatch.setattr(Path, "exists", closed)
+    await rasa.prepare()
+    assert learned.api.loaded == remote_of(learned.model).file
+
+
 async def test_a_model_that_cannot_be_put_back_leaves_nothing_in_rasas_folder(
     learned: Setting, session: aiohttp.ClientSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
