@@ -11,7 +11,7 @@ from bot.bootstrap.content import Live
 from bot.config import Settings
 from bot.domain.answers import AnswerBook
 from bot.domain.errors import BadData
-from bot.domain.ports import Store
+from bot.domain.ports import Finding, Store
 from bot.services.contents import PushedAnswers
 from nlu.answers import parse_answers, read_text, unanswered
 
@@ -57,6 +57,16 @@ async def without_answer(settings: Settings, intents: Collection[str]) -> list[s
         return unanswered(parse_answers(text, settings.brand, settings.nlu.answers), intents)
     except BadData as error:
         return [str(error)]
+
+
+async def overruled(settings: Settings, store: Store) -> list[Finding]:
+    """Whoever edits the file has to know that nobody reads it any more. Raises `BadData`."""
+    pushed = await PushedAnswers(store, now).text()
+    if pushed is None or pushed == await asyncio.to_thread(read_text, settings.nlu.answers):
+        return []
+    detail = f"pushed answers are in use, and {settings.nlu.answers} says something else"
+    fix = "Use the file: switchboard content push. Or overwrite it with what is in use: switchboard content pull."
+    return [Finding(name="answers", status="warn", detail=detail, fix=fix)]
 
 
 def _write(path: Path, text: str) -> None:

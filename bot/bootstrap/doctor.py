@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from bot.bootstrap.answers import overruled
 from bot.bootstrap.at_work import at_work, where_it_is
 from bot.bootstrap.backends import store_path
 from bot.bootstrap.parts import Parts, assembled
@@ -38,7 +39,8 @@ async def check(settings: Settings, *, offline: bool) -> list[Finding]:
     try:
         async with assembled(settings) as parts:
             findings += [await _store(parts), *await _backends(parts)]
-            findings += [*await _model(parts), _secret(settings), _api(settings)]
+            findings += [*await _model(parts), *await overruled(settings, parts.store)]
+            findings += [_secret(settings), _api(settings)]
             if not offline:
                 findings += await _engine(parts)
                 findings += await _lookups(parts)

@@ -103,3 +103,16 @@ async def test_what_this_version_cannot_read_leaves_the_old_in_place(here: Setti
     await PushedAnswers(there.store, now).push(text)
     await there.follow_answers()
     assert greeting(there).startswith(WORDS)
+
+
+async def test_who_edits_a_file_that_pushed_answers_overrule_is_told_by_the_check(here: Settings) -> None:
+    async def told() -> list[str]:
+        findings = await bootstrap.check(here, offline=True)
+        return [found.fix for found in findings if found.detail.startswith("pushed answers are in use")]
+
+    assert await told() == []
+    await bootstrap.push_content(here)
+    assert await told() == []
+    edit(here, "Ahoy!")
+    (fix,) = await told()
+    assert fix.startswith("Use the file: switchboard content push.")
