@@ -37,7 +37,7 @@ _SYMBOLS = {
         "jemand jemanden jemandem irgendjemand irgendjemanden irgendwen irgendwem öpperem oim"
         " someone somebody anyone anybody"
     ),
-    "DESK": "kundenservice kundendienst kundensupport kundenbetreuung support",
+    "DESK": "kundenservice kundendienst kundensupport kundenbetreuung support fachabteilung",
     "BOT": "bot bots chatbot chatbots roboter robot robots ki ai",
     "MACHINE": "computer maschine maschin machine automat automaten computern maschinen",
     "REAL": _inflected("echt richtig real menschlich lebendig wirklich persönlich kompetent")
@@ -121,11 +121,13 @@ _PHRASES = (
     ),
     (r"(?:aus fleisch und blut|mit puls|of flesh and blood|i can|we can|who can)", "real"),
     (r"customer (?:service|support|care)|(?:support|service)[ -](?:team|department|desk)", "support"),
+    (r"(?:right|relevant|responsible) department|(?:richtigen?|zuständigen?) abteilung", "support"),
     (r"one of (?:your|the)|eine[rnm]? (?:eurer|ihrer|deiner|der)", "ein"),
     (r"(?:wer|wen|wem|was) (?=echte|richtige)", "jemand "),
     (r"get (?:a )?hold of|get through|get in touch", "reach"),
     (r"(?:prefer|rather|like) (?:speaking|talking|chatting)", "want speak"),
     (r"call back", "callback"),
+    (r"wäre? mir (?:\w+ )?lieber|would be (?:so much |much )?(?:better|nice)", "bitte"),
     (r"(?:wen|wem) (?:zum|für zum) (?:reden|sprechen|quatschen|schreiben)", "jemanden sprechen"),
     (r"(?:echte|richtige|lebende|lebendige|wirkliche)n? leuten?", "echte menschen"),
     (
@@ -220,7 +222,7 @@ _SLIPS = {form: keyword for keyword in sorted(_KEYWORDS) for form in _shortened(
 # No request is without one of these symbols, or a word that a phrase turns into one.
 _TELLING = frozenset("PERSON BOSS SOMEONE DESK REAL CALL CALLBACK BOT MACHINE SAY".split())
 _TELLING_WORDS = frozenset(
-    "arbeiter being beings service support care sales staff team department desk automated automatic"
+    "arbeiter being beings service support care sales staff team department abteilung desk automated automatic"
     " automatische fleisch flesh puls wer wen wem was company telefon telefonisch phone telephone".split()
 )
 
