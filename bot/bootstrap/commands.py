@@ -28,7 +28,7 @@ from bot.domain.ids import new_id
 from bot.domain.messages import Address, Direction, Event, EventKind, EventState, Inbound, Message
 from bot.domain.ports import Applied, Changes, Connector, Delete, Insert, Query, Request
 from bot.web.console.passwords import hash_password
-from nlu.evaluation import Pairs, ask, cross_validation, report
+from nlu.evaluation import Pairs, ask, cross_validation, leaked, report
 from nlu.evaluation.comparison import Against, Comparison, against, compare
 from nlu.evaluation.decline import decline
 from nlu.evaluation.figures import Report
@@ -105,8 +105,10 @@ async def evaluate(
         this, pairs = await _judged(shelf, chosen, tests)
         if compare_with is None:
             return Evaluated(this, (data,))
-        other, others = await _judged(shelf, await shelf.get(await _named(shelf, compare_with)), tests)
-    return Evaluated(this, (data,), compare(this, pairs, other, others))
+        rival = await shelf.get(await _named(shelf, compare_with))
+        other, others = await _judged(shelf, rival, tests)
+    learned = {*leaked(chosen, tests), *leaked(rival, tests)}
+    return Evaluated(this, (data,), compare(this, pairs, other, others, learned))
 
 
 async def _judged(shelf: Shelf, model: Model, tests: TrainingData) -> tuple[Report, Pairs]:

@@ -93,7 +93,7 @@ def report(engine: Understander, data: TrainingData, pairs: Pairs, model: Model 
     found = replace(found, warnings=(*data.warnings, *_unknown(engine, data)))
     if model is None:
         return found
-    leaks = dict(_leaks(model, data))
+    leaks = {place: _where(data.examples[place]) for place in leaked(model, data)}
     others = [one.intent == said.intent.name for place, (one, said) in enumerate(pairs) if place not in leaks]
     return replace(
         found,
@@ -257,13 +257,15 @@ def _unknown(engine: Understander, data: TrainingData) -> Iterator[str]:
             yield f"`{intent}` is in the test file, and the model does not know it"
 
 
-def _leaks(model: Model, data: TrainingData) -> Iterator[tuple[int, str]]:
-    """Places of messages that the model had learned, and where those are in the file."""
+def leaked(model: Model, data: TrainingData) -> list[int]:
+    """Places of the examples that the model had learned."""
     known = {_read_as(text) for text in learned(model)}
-    for place, example in enumerate(data.examples):
-        if _read_as(example.text) in known:
-            where = f"{example.file}:{example.line}"
-            yield place, f'{where}: "{short(example.text)}" is in the training data too, so it proves nothing'
+    return [place for place, one in enumerate(data.examples) if _read_as(one.text) in known]
+
+
+def _where(leak: Example) -> str:
+    where = f"{leak.file}:{leak.line}"
+    return f'{where}: "{short(leak.text)}" is in the training data too, so it proves nothing'
 
 
 def _read_as(text: str) -> str:

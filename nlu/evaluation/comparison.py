@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from msgspec import Struct
 
 from nlu.evaluation import Pairs
@@ -27,6 +29,7 @@ class Comparison(Struct, frozen=True, kw_only=True):
     only_other_right: tuple[Change, ...]
     both_wrong: tuple[Change, ...]  # in different ways
     chance: float  # how likely so uneven a difference is between two equally good models
+    left_out: int = 0  # messages that one of the two had learned
 
     @property
     def verdict(self) -> str:
@@ -36,8 +39,10 @@ class Comparison(Struct, frozen=True, kw_only=True):
         return f"{said} ({gained:,} right only here, {lost:,} only there)"
 
 
-def compare(this: Report, pairs: Pairs, other: Report, others: Pairs) -> Comparison:
-    """`pairs` of both are about the same examples, in the same order."""
+def compare(
+    this: Report, pairs: Pairs, other: Report, others: Pairs, learned: Collection[int] = ()
+) -> Comparison:
+    """`pairs` of both are about the same examples, in the same order; those at the places in `learned` are left out."""
     changes = [
         Change(
             text=example.text,
@@ -46,8 +51,8 @@ def compare(this: Report, pairs: Pairs, other: Report, others: Pairs) -> Compari
             other=theirs.intent.name,
             confidence=round(mine.intent.confidence, 4),
         )
-        for (example, mine), (_, theirs) in zip(pairs, others, strict=True)
-        if mine.intent.name != theirs.intent.name
+        for place, ((example, mine), (_, theirs)) in enumerate(zip(pairs, others, strict=True))
+        if mine.intent.name != theirs.intent.name and place not in learned
     ]
     gained = tuple(one for one in changes if one.this == one.expected)
     lost = tuple(one for one in changes if one.other == one.expected)
@@ -59,6 +64,7 @@ def compare(this: Report, pairs: Pairs, other: Report, others: Pairs) -> Compari
         only_other_right=lost,
         both_wrong=neither,
         chance=round(sign_test(len(gained), len(lost)), 4),
+        left_out=len(learned),
     )
 
 

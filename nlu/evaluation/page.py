@@ -287,8 +287,8 @@ def _compared(found: Comparison) -> str:
         (f"{name}<small>{escape(one.model)}</small>", *map(percent, (one.accuracy, one.macro_f1, one.ece)))
         for name, one in (("this", found.this), ("the other", found.other))
     )
-    favoured = f" {said}." if (said := words.favoured(found)) else ""
-    what = f"On the same messages: {found.verdict}.{favoured}"
+    left_out = f" {said}." if (said := words.left_out(found)) else ""
+    what = f"On the same messages: {found.verdict}.{left_out}"
     lists = "".join(
         _changes(title, changes)
         for title, changes in (

@@ -119,7 +119,7 @@ def compared(found: Comparison, width: int = 100) -> str:
     """What another model would have made of the same messages."""
     lines = [
         f"Compared with {found.other.model}: {found.verdict}",
-        *([f"{favoured}."] if (favoured := words.favoured(found)) else []),
+        *([f"{said}."] if (said := words.left_out(found)) else []),
         "",
         f"  {'':<10} {'right':>8} {'macro-F1':>9} {'ECE':>8}",
         *(

@@ -52,13 +52,15 @@ def leaks(found: Report) -> Sequence[str]:
     return found.leaks if len(found.leaks) <= LEAKS else ()
 
 
-def favoured(found: Comparison) -> str:
-    """Which one the messages favour, since it had learned more of them."""
-    this, other = found.this.learned or 0, found.other.learned or 0
-    if this == other:
+def left_out(found: Comparison) -> str:
+    """What a comparison does not count, and why; nothing where it counts all."""
+    if not found.left_out:
         return ""
-    who = "this model" if this > other else "the other"
-    return f"This model had learned {this:,} of these messages, the other {other:,}, which favours {who}"
+    one = found.left_out == 1
+    return (
+        f"{found.left_out:,} of these messages {'was' if one else 'were'} learned by at least one of the two, "
+        f"{'proves' if one else 'prove'} nothing and {'is' if one else 'are'} left out"
+    )
 
 
 def verdict(found: Promise) -> str:

@@ -106,6 +106,22 @@ async def test_a_promise_holds_while_other_models_are_looked_at(
         assert "where_is_parcel" in parts.live.policy().thresholds
 
 
+async def test_a_comparison_leaves_out_what_one_of_the_models_had_learned(
+    settings: Settings, tmp_path: Path
+) -> None:
+    (before,) = (one.id for one in Models(Path(settings.nlu.models)).summaries())
+    after = trained(settings, "servus miteinander")
+    tests = tmp_path / "test.yml"
+    tests.write_text(f"nlu:\n{MORE.format('Servus miteinander!')}    - grüezi wohl\n", encoding="utf-8")
+    found = await bootstrap.evaluate(settings, str(tests), after, before)
+    assert found.comparison
+    assert (found.report.learned, found.comparison.other.learned, found.comparison.left_out) == (0, 0, 0)
+    tests.write_text(f"nlu:\n{MORE.format('Servus  miteinander')}    - grüezi wohl\n", encoding="utf-8")
+    found = await bootstrap.evaluate(settings, str(tests), before, after)
+    assert found.comparison
+    assert (found.report.learned, found.comparison.other.learned, found.comparison.left_out) == (0, 1, 1)
+
+
 async def test_a_model_damaged_further_in_is_listed_as_damaged_and_passed_over(settings: Settings) -> None:
     folder = Path(settings.nlu.models)
     (sound,) = (one.id for one in Models(folder).summaries())
