@@ -10,14 +10,22 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import structlog
+
 from bot.bootstrap.backends import now, store_path
 from bot.config import ConfigError, Settings
 from bot.domain.accounts import Setting
 from bot.domain.customers import Customer
 from bot.domain.ports import Applied, Changes, Insert, Query, Store, Update
 
+log = structlog.get_logger()
+
 BYTES = 32
 SHORTEST = 32  # characters of one that is given
+BEGUN_ANEW = (
+    "This database was begun with another secret key: with this one every customer is a new one, and everybody has to "
+    "log in again. If that was not meant, stop, and set SWITCHBOARD_SECRET_KEY as it was, or leave it out."
+)
 MARK = "secret"  # the setting that a database knows its key by
 
 
@@ -59,6 +67,8 @@ async def _remembered(settings: Settings, store: Store, known: Setting | None, k
             "SWITCHBOARD_SECRET_KEY is not the one this database was begun with; set the one the other processes "
             "have. With another, nobody could go on with a chat or a session."
         )
+    if known:
+        log.warning("secret.changed", why=BEGUN_ANEW)
     new = Setting(id=MARK, value={"mark": _mark(key)}, at=now(), version=known.version if known else 0)
     write = Update(record=new) if known else Insert(record=new)
     return isinstance(await store.apply(Changes(writes=(write,))), Applied)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
+from structlog.testing import capture_logs
 
 from bot import config
 from bot.bootstrap.key import secret_key
@@ -87,3 +88,16 @@ async def test_of_two_keys_at_once_one_counts(tmp_path: Path, store: SqliteStore
 async def test_one_process_may_begin_anew(tmp_path: Path, store: SqliteStore) -> None:
     await secret_key(alone(tmp_path, LONG), store)
     assert await secret_key(alone(tmp_path, OTHER), store) == OTHER.encode()
+
+
+async def test_whoever_begins_anew_without_meaning_it_reads_so_in_the_log(
+    tmp_path: Path, store: SqliteStore
+) -> None:
+    with capture_logs() as lines:
+        await secret_key(alone(tmp_path), store)
+        await secret_key(alone(tmp_path), store)
+        assert lines == []
+        await secret_key(alone(tmp_path, "short"), store)
+    (line,) = lines
+    assert (line["event"], line["log_level"]) == ("secret.changed", "warning")
+    assert "short" not in line["why"]
