@@ -22,6 +22,8 @@ ENOUGH = {Level.NORMAL: 0.35, Level.HIGH: 0.5, Level.CRITICAL: 0.4}
 FEWEST_URGENT = 30  # labels high or critical, and as many below, before anything is learned
 FEWEST = 10  # labels on each side of one step
 OF_INTENT = 0.2  # what an example counts that has its label from its intent only
+# Unlabelled messages per label that say how sure one may be: whoever labels looks for what is urgent, customers do not.
+EVERYDAY = 0.5
 FOLDS = 5
 TOLD = 2  # words that gave it away, for the reason
 LONG = 4  # letters such a word has at least
@@ -111,10 +113,13 @@ class Labelled(Struct, frozen=True, eq=False):
     floors: Floats
 
 
-def learn(labelled: Labelled, separate: Separate, score: Score) -> tuple[tuple[Step, ...], Floats | None]:
+def learn(
+    labelled: Labelled, everyday: Rows, separate: Separate, score: Score
+) -> tuple[tuple[Step, ...], Floats | None]:
     """Steps and their weights, column by column; nothing when there are too few labels of single examples.
 
-    Whole intents that have a label help to tell words apart, but only single ones tell how sure one may be.
+    Whole intents that have a label help to tell words apart, but only single ones tell how sure one may be, and
+    beside them `everyday`: messages without a label and without a signal, none of which a line has seen.
     """
     urgent, own = labelled.ranks >= Level.HIGH.rank, labelled.own
     if min(int((urgent & own).sum()), int((~urgent & own).sum())) < FEWEST_URGENT:
@@ -129,7 +134,16 @@ def learn(labelled: Labelled, separate: Separate, score: Score) -> tuple[tuple[S
         weights, bias = separate(labelled.rows, target, counts)
         distances = _out_of_fold(labelled.rows, target, counts, separate, score)
         evidence = np.column_stack([distances, labelled.points, labelled.floors])
-        sure = fit_logistic(evidence[own], target[own], penalty=1.0)
+        common = (
+            everyday if level.rank >= Level.HIGH.rank else everyday[:0]
+        )  # they may all be normal, or can wait
+        plain = np.zeros((len(common), evidence.shape[1]))
+        plain[:, 0] = score(common, weights, bias)
+        sure = fit_logistic(
+            np.concatenate([evidence[own], plain]),
+            np.concatenate([target[own], np.zeros(len(common), dtype=np.bool_)]),
+            penalty=1.0,
+        )
         steps.append(Step(level=level, bias=float(f"{bias:.6g}"), sure=sure, enough=ENOUGH[level]))
         columns.append(weights)
     return tuple(steps), np.column_stack(columns)

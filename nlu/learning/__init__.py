@@ -6,6 +6,7 @@ It runs in a process of its own: see `nlu.training`.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from datetime import datetime
 
 import numpy as np
@@ -151,8 +152,16 @@ def _urgency(data: TrainingData, fitted: Fitted) -> tuple[tuple[Step, ...], Floa
         distances: Floats = fitted.rows[rows] @ weights + bias
         return distances
 
-    steps, lines = ordinal.learn(labelled, separate, score)
+    steps, lines = ordinal.learn(labelled, _everyday(data, levels), separate, score)
     return steps, None if lines is None else lines.astype(np.float16)
+
+
+def _everyday(data: TrainingData, levels: Sequence[str]) -> Rows:
+    """Messages that nobody called urgent or not, and nothing in them does: what most people write, most of the time."""
+    plain = np.array([row for row, level in enumerate(levels) if not level], dtype=np.intp)
+    most = int(ordinal.EVERYDAY * sum(bool(example.urgency) for example in data.examples))
+    spread = plain[np.linspace(0, len(plain) - 1, min(most, len(plain)), dtype=np.intp)]
+    return np.array([row for row in spread if not any(signals(data.examples[row].text))], dtype=np.intp)
 
 
 # ── The model's arrays ──────────────────────────────────────────────────────────────────────────

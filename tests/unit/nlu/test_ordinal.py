@@ -89,6 +89,19 @@ def test_labels_of_whole_intents_alone_are_a_prior_and_teach_nothing(tmp_path: P
     assert model.facts.knowledge.urgency == {"flood": "high", "catalogue": "low"}
 
 
+def test_what_everybody_writes_of_is_not_urgent_because_urgent_messages_have_it_too(tmp_path: Path) -> None:
+    """Labels are of what somebody looked for; the messages without one show how common its words are."""
+
+    def level(everyday: str) -> Level:
+        common = "".join(f"    - {everyday} to {place}\n" for place in PLACES * 3)
+        labels = labelled({"invoice": "normal", "deluge": "high"}, repeats=12)
+        model = trained(tmp_path, f"{labels}- intent: letters\n  examples: |\n{common}")
+        return Embedded(model).parse("a deluge near Lübeck").urgency.level
+
+    assert level("our letters") is Level.HIGH
+    assert level("our deluge of letters") is Level.NORMAL
+
+
 def grading(level: Level) -> Known:
     return Known(intent="x", confidence=1.0, prior="normal", grade=lambda *_: Graded(level, ()))
 
