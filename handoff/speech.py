@@ -281,7 +281,8 @@ class Speech:
         """Raises `Unknown` for a message that is not in this case's transcript."""
         message = await self._store.get(Message, message_id)
         if message is None or message.case != case.id:
-            raise Unknown(f"Case #{case.number} has no message {message_id}.")
+            which = f"no message {message_id}" if message_id else "many messages: say which one (`message`)"
+            raise Unknown(f"Case #{case.number} has {which}.")
         return message
 
     async def _own(self, case: Case, action: AgentAction) -> Message:

@@ -188,6 +188,8 @@ def _read(text: str, where: str) -> Any:
         raise BadData(f"{where}{line}: not valid YAML ({problem}); check indentation and quotes.") from exc
     except YAMLError as exc:
         raise BadData(f"{where}: not valid YAML; it may hold a control character.") from exc
+    except ValueError as exc:  # what looks like a date or a number and is none, such as 2026-02-30
+        raise BadData(f"{where}: not valid YAML ({exc}); put quotes around what is a text.") from exc
     except RecursionError as exc:
         raise BadData(f"{where}: nested too deeply to be read; check its brackets.") from exc
 

@@ -301,8 +301,8 @@ def _damaged(path: Path, why: object) -> BadData:
     if "pickle" in str(why):  # numpy advises to run what is inside
         why = "it holds something other than numbers and texts"
     return BadData(
-        f"{path}: this model file cannot be used ({why}). Train again with `switchboard train`, or go back "
-        "to another model with `switchboard rollback`."
+        f"{path}: this model file cannot be used ({why}). Train again with `switchboard train`; if it is the live "
+        "one, go back to the one before with `switchboard rollback`."
     )
 
 

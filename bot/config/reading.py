@@ -58,11 +58,13 @@ VARIABLE = re.compile(r"\$\$\{|\$\{(?:(?P<name>[A-Za-z_]\w*)(?::-(?P<default>[^}
 
 
 def expand(raw: Any, environ: Mapping[str, str], path: str) -> Any:
-    """`${NAME}` and `${NAME:-default}` in every text; `$${` is how "${" itself is written."""
+    """`${NAME}` and `${NAME:-default}` in every text; `$${` is how "${" itself is written. Raises `BadShape`."""
     if isinstance(raw, dict):
         return {key: expand(value, environ, join(path, str(key))) for key, value in raw.items()}
     if isinstance(raw, list):
         return [expand(value, environ, join(path, index)) for index, value in enumerate(raw)]
+    if isinstance(raw, str) and "\0" in raw:
+        raise BadShape(path, "has a NUL character in it; take it out.")
     if isinstance(raw, str) and "${" in raw:
         return Expanded(VARIABLE.sub(lambda match: _variable(match, environ, path), raw))
     return raw

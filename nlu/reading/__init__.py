@@ -47,7 +47,7 @@ def read(paths: Iterable[Path]) -> TrainingData:
     if not found.examples:
         where = ", ".join(str(path) for path in paths) or "the configuration"
         raise BadData(
-            f"{where}: there are no training examples. {nodes.EXPECTED}; name such files in `nlu.data`."
+            f"{where}: there are no training examples. {nodes.EXPECTED}; name such files in `nlu.data` or with --data."
             f"{_noticed(found.warnings)}"
         )
     return found.data()

@@ -226,6 +226,13 @@ def test_broken_yaml_names_file_and_line(file: Path) -> None:
         load(file, "  a: {label: ]}")
 
 
+def test_what_only_looks_like_a_date_is_no_traceback(file: Path) -> None:
+    with pytest.raises(
+        BadData, match=r"answers\.yml: not valid YAML \(month must be .*\); put quotes around"
+    ):
+        load(file, "  a: {label: 2026-13-45}")
+
+
 def test_yaml_without_a_bottom_is_no_traceback(file: Path) -> None:
     file.write_text("[" * 5000, encoding="utf-8")
     with pytest.raises(BadData, match="nested too deeply"):

@@ -248,6 +248,7 @@ MISTAKES = [
         "channels: {webchat: [{account: a}, {account: a}]}",
         'channels.webchat[1].account: "a" is there twice; give each account of a channel its own name.',
     ),
+    (r'nlu: {answers: "a\0b"}', "nlu.answers: has a NUL character in it; take it out."),
     ("desks: {teams: {}}", "desks.teams: there is no such key here; known: console, slack."),
     ("desks: {console: {colour: red}}", "desks.console.colour: there is no such key here;"),
     ("departments: {}", "departments: is empty; name at least one"),
