@@ -223,7 +223,7 @@ _SLIPS = {form: keyword for keyword in sorted(_KEYWORDS) for form in _shortened(
 _TELLING = frozenset("PERSON BOSS SOMEONE DESK REAL CALL CALLBACK BOT MACHINE SAY".split())
 _TELLING_WORDS = frozenset(
     "arbeiter being beings service support care sales staff team department abteilung desk automated automatic"
-    " automatische fleisch flesh puls wer wen wem was company telefon telefonisch phone telephone".split()
+    " automatische fleisch flesh puls wer wen wem company telefon telefonisch phone telephone".split()
 )
 
 
