@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Page, Route, expect
 
 from bot.domain.accounts import User
 from bot.domain.actions import Act, AgentAction
@@ -282,6 +283,33 @@ async def test_snooze_resolve_and_correct_in_place(page: Page, console: Desk) ->
     await expect(page.locator("#head")).to_have_attribute("data-state", "resolved")
     await expect(page.locator("#text")).to_have_value("not sent yet")
     assert (await console.now(case)).state is CaseState.RESOLVED
+
+
+async def test_a_menu_stays_open_while_the_page_is_read_again_and_an_earlier_action_comes_back(
+    page: Page, console: Desk
+) -> None:
+    case = await console.waiting(intent="parcel")
+    await do(console, case, Act.CLAIM, ADA)
+    await show(page, console, case)
+    answered = asyncio.Event()
+
+    async def slowly(route: Route) -> None:
+        await answered.wait()
+        await route.continue_()
+
+    await page.route("**/actions", slowly)
+    await page.locator("#context summary", has_text="Correct").click()
+    await page.locator("#intent").select_option("returns")
+    await page.locator("#context form[data-act=relabel] button").click()
+    await page.locator("summary", has_text="Snooze").click()
+    await page.locator("#until").evaluate("field => { field.same = true }")
+    await hear(console, case, "hello?")
+    await expect(page.locator("#timeline")).to_contain_text("hello?")
+    answered.set()
+    await expect(page.locator("#context")).to_contain_text("returns? ")
+    await expect(page.locator("#announce")).to_have_text("Done.")
+    await expect(page.locator("#until")).to_be_visible()
+    assert await page.locator("#until").evaluate("field => field.same")
 
 
 async def test_times_are_the_viewers_own(page: Page, console: Desk) -> None:

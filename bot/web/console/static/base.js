@@ -96,7 +96,9 @@ const Switchboard = (() => {
     return new DOMParser().parseFromString(await response.text(), "text/html");
   }
 
-  const key = (node) => (node.nodeType === 1 ? node.dataset.id || node.dataset.case || node.id : "");
+  // Attributes, since the `id` of a form that has a field of that name is the field.
+  const KEYS = ["data-id", "data-case", "id"];
+  const key = (node) => (node.nodeType === 1 && KEYS.map((name) => node.getAttribute(name)).find(Boolean)) || "";
 
   function morph(old, fresh) {
     for (const { name, value } of [...fresh.attributes]) {
@@ -221,5 +223,5 @@ const Switchboard = (() => {
   times();
   setInterval(times, 15000);
 
-  return { announce, bar, calmly, closeMenus, count, leaving: false, morph, readAgain, root, shortcuts, signedOut, t, times };
+  return { announce, bar, calmly, count, leaving: false, morph, readAgain, root, shortcuts, signedOut, t, times };
 })();

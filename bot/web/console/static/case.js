@@ -2,7 +2,7 @@
 "use strict";
 
 (() => {
-  const { announce, bar, calmly, closeMenus, count, live, morph, readAgain, root, shortcuts, signedOut, t, times } = Switchboard;
+  const { announce, bar, calmly, count, live, morph, readAgain, root, shortcuts, signedOut, t, times } = Switchboard;
   const form = document.getElementById("write");
   const text = document.getElementById("text");
   const file = form.elements.file;
@@ -144,7 +144,8 @@
   function done(target, data) {
     refuse("");
     bar("");
-    closeMenus();
+    const menu = target.closest("details.menu");  // only this one: another may have been opened meanwhile
+    if (menu) menu.open = false;
     target.elements.id.value = freshId();
     if (target !== form) {
       announce(t("write.done"));
