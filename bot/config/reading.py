@@ -31,9 +31,8 @@ def read(path: Path) -> Any:
         raise ConfigError(f"{path} cannot be read ({exc.strerror}); check the path and its rights.") from exc
     except UnicodeDecodeError as exc:
         raise ConfigError(f"{path} is not UTF-8 text (byte {exc.start}); save it as UTF-8.") from exc
-    except (
-        DuplicateKeyError
-    ) as exc:  # from None: the library's message quotes both values, which may be secrets
+    except DuplicateKeyError as exc:
+        # from None: the library's message quotes both values, which may be secrets
         raise ConfigError(f"{path}{_twice(exc)}; YAML would lose one of them, so keep only one.") from None
     except MarkedYAMLError as exc:
         line = f" line {exc.problem_mark.line + 1}" if exc.problem_mark else ""

@@ -56,10 +56,8 @@ from handoff.takeover import Usual, hand_over, usually
 
 log = structlog.get_logger()
 
-FEW, BATCH = (
-    10,
-    50,
-)  # events of one lane read at once: each may have two megabytes, and most lanes have one event
+# Events of one lane read at once: each may have two megabytes, and most lanes have one event.
+FEW, BATCH = 10, 50
 POISON = 5  # failures until an event is parked
 BACKOFF = timedelta(seconds=1)
 TRIES = 10

@@ -14,9 +14,8 @@ from bot.domain.errors import StoreUnavailable
 from bot.stores.driver import PATIENCE, Client, Database, connect, database, reached
 
 FILES, CHUNKS = "fs.files", "fs.chunks"
-BEGUN = (
-    "fs.begun"  # uploads and deletions that are under way: whoever died in one left chunks that nobody names
-)
+# Uploads and deletions that are under way: whoever died in one left chunks that nobody names.
+BEGUN = "fs.begun"
 LONG_AGO = timedelta(hours=1)
 KEYS_AT_ONCE = 10_000
 

@@ -29,9 +29,8 @@ from bot.web.context import WEB, Web
 log = structlog.get_logger()
 
 BODY_LIMIT = 1024 * 1024  # bytes; uploads have a route and a limit of their own
-LONGEST_TYPE = (
-    256  # characters; the library needs a tenth of a second of the loop's to read 8 kB of semicolons
-)
+# Characters of a Content-Type; the library needs a tenth of a second of the loop's to read 8 kB of semicolons.
+LONGEST_TYPE = 256
 SLOW_ROUTES = {"/chat/stream", "/console/stream"}
 
 STATUS: dict[type[SwitchboardError], tuple[int, str]] = {

@@ -312,6 +312,20 @@ async def test_a_menu_stays_open_while_the_page_is_read_again_and_an_earlier_act
     assert await page.locator("#until").evaluate("field => field.same")
 
 
+@pytest.mark.parametrize("width", [360, 1280])
+async def test_the_day_until_which_a_case_is_snoozed_can_be_read(
+    browser: Browser, console: Desk, width: int
+) -> None:
+    case = await console.waiting()
+    await do(console, case, Act.CLAIM, ADA)
+    async with looking(browser, console, viewport={"width": width, "height": 740}) as page:
+        await show(page, console, case)
+        await page.locator("summary", has_text="Snooze").click()
+        field = await page.locator("#until").bounding_box()
+    assert field
+    assert field["width"] >= 200
+
+
 async def test_times_are_the_viewers_own(page: Page, console: Desk) -> None:
     case = await console.waiting("at noon in London")
     await show(page, console, case)

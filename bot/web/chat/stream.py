@@ -22,9 +22,8 @@ from bot.domain.ports import Query, Store
 
 REREAD = timedelta(seconds=15)
 PAGE = 10  # feed entries read at once: each may hold a megabyte, and they are read on the loop
-PAGE_BYTES = (
-    64 * 1024
-)  # written at once, but for what one entry holds: nobody has to read what we keep for them
+# Written at once, but for what one entry holds: nobody has to read what we keep for them.
+PAGE_BYTES = 64 * 1024
 STREAMS = 12  # of one customer; the newest win
 WRITE_SECONDS = 30  # whoever does not read for so long is gone
 RECONNECT = b"retry: 2000\n\n"
